@@ -1,0 +1,37 @@
+"""The API behind gunicorn with gevent: long polls and slow clients cost a greenlet, not a process."""
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from shared.settings import read_settings
+
+
+def main() -> None:
+    """Become gunicorn; it forks the processes and restarts one that dies."""
+    settings = read_settings(os.environ)
+    metrics = Path(tempfile.mkdtemp(prefix="roundsman-metrics-"))
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
+    sys.argv = [
+        "gunicorn",
+        "--config=python:api.server",
+        f"--bind={_bind(settings.host, settings.port)}",
+        f"--workers={settings.api_processes}",
+        "api.server:application()",
+    ]
+    from gunicorn.app.wsgiapp import run
+
+    try:
+        run(prog="roundsman api")
+    finally:
+        shutil.rmtree(metrics, ignore_errors=True)
+
+
+def _bind(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""What goes wrong, as a client reads it: RFC 9457 problem details, and one table from exception to status."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from shared.domain.json_text import InvalidJson
+from shared.errors import DatabaseUnavailable
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """What is wrong with one place of the input, by JSON Pointer."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(Exception):
+    """An answer other than the one that was asked for."""
+
+    status = 500
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        errors: Sequence[FieldProblem] = (),
+        headers: Mapping[str, str] | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+        self.status = status or type(self).status
+
+
+class MalformedBody(Problem):
+    status = 400
+
+
+class Unauthorized(Problem):
+    status = 401
+
+
+class NotFound(Problem):
+    status = 404
+
+
+class Conflict(Problem):
+    status = 409
+
+
+class BodyTooLarge(Problem):
+    status = 413
+
+
+class WrongContentType(Problem):
+    status = 415
+
+
+class InvalidInput(Problem):
+    status = 422
+
+
+def problem_response(problem: Problem) -> Response:
+    """The problem as application/problem+json."""
+    title = HTTPStatus(problem.status).phrase
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "errors": [{"pointer": error.pointer, "detail": error.detail} for error in problem.errors],
+    }
+    response = Response(json.dumps(body), problem.status, mimetype="application/problem+json")
+    response.headers.update(problem.headers)
+    return response
+
+
+def register_error_handlers(app: Flask) -> None:
+    """One table from exception to status, for every route."""
+    app.register_error_handler(Problem, problem_response)
+    app.register_error_handler(InvalidJson, _invalid_json)
+    app.register_error_handler(DatabaseUnavailable, _database_unavailable)
+    app.register_error_handler(HTTPException, _http_exception)
+    app.register_error_handler(Exception, _accident)
+
+
+def _invalid_json(error: InvalidJson) -> Response:
+    errors = [FieldProblem(error.pointer, error.detail)] if error.pointer else []
+    return problem_response(MalformedBody(f"the body is not the JSON that we accept: {error.detail}", errors=errors))
+
+
+def _database_unavailable(error: DatabaseUnavailable) -> Response:
+    log.warning("database_away", error=str(error))
+    return problem_response(
+        Problem("the database is out of reach; nothing was changed", status=503, headers={"Retry-After": "2"})
+    )
+
+
+def _http_exception(error: HTTPException) -> WerkzeugResponse:
+    if error.code is None or error.code < 400:
+        return error.get_response()
+    kept = ("allow", "retry-after")
+    headers = {name: value for name, value in error.get_headers() if name.lower() in kept}
+    return problem_response(Problem(error.description or error.name, status=error.code, headers=headers))
+
+
+def _accident(error: Exception) -> Response:
+    log.exception("accident", error=type(error).__name__)
+    return problem_response(Problem("something went wrong here; it has been logged under the request id"))

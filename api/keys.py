@@ -1,0 +1,33 @@
+"""Make a key from the machine itself, without HTTP: python -m api.keys create --name NAME."""
+
+import argparse
+import os
+import sys
+
+from api.store import keys
+from shared.database import Database
+from shared.settings import read_settings
+
+
+def create_key(database: Database, name: str) -> str:
+    """Open an account and give it a key; the key's text."""
+    secret = keys.new_secret()
+    with database.transaction() as transaction:
+        keys.add(transaction.cursor, keys.open_account(transaction.cursor), name, secret)
+    return secret.text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="roundsman keys", description="Keys of new accounts.")
+    commands = parser.add_subparsers(required=True)
+    create = commands.add_parser("create", help="open an account and print its first key")
+    create.add_argument("--name", default="default", help="what the key is for")
+    name = parser.parse_args().name
+    if not 1 <= len(name) <= 200:
+        parser.error("--name must be 1 to 200 characters")
+    database = Database(read_settings(os.environ).database_url, size=1, name="keys")
+    sys.stdout.write(create_key(database, name) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Pages of a list: a limit, and a cursor that names the last row seen."""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from api.errors import FieldProblem, InvalidInput
+
+Row = TypeVar("Row")
+
+
+def write_cursor(last_id: int | UUID) -> str:
+    """A cursor that continues behind this row.
+
+    >>> read_integer_cursor(write_cursor(41))
+    41
+    """
+    return base64.urlsafe_b64encode(str(last_id).encode()).decode().rstrip("=")
+
+
+def read_integer_cursor(cursor: str | None) -> int:
+    """The id behind which the page begins; 0 without a cursor. Raises InvalidInput."""
+    if cursor is None:
+        return 0
+    text = _decode(cursor)
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise _invalid()
+    return int(text)
+
+
+def read_uuid_cursor(cursor: str | None) -> UUID | None:
+    """The id behind which the page begins; None without a cursor. Raises InvalidInput."""
+    if cursor is None:
+        return None
+    try:
+        return UUID(_decode(cursor))
+    except ValueError:
+        raise _invalid() from None
+
+
+def page_of(
+    rows: Sequence[Row],
+    limit: int,
+    as_object: Callable[[Row], dict[str, Any]],
+    last_id: Callable[[Row], int | UUID],
+) -> dict[str, Any]:
+    """The page as clients see it; `rows` holds one more than the limit when there is a next page."""
+    shown = rows[:limit]
+    more = len(rows) > limit
+    return {
+        "data": [as_object(row) for row in shown],
+        "next_cursor": write_cursor(last_id(shown[-1])) if more else None,
+    }
+
+
+def _decode(cursor: str) -> str:
+    try:
+        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        raise _invalid() from None
+
+
+def _invalid() -> InvalidInput:
+    return InvalidInput(
+        "the cursor is not valid",
+        errors=[FieldProblem("/cursor", "must be the next_cursor of an earlier page")],
+    )

@@ -1,0 +1,139 @@
+"""Runs: a checklist performed once, what it found, and whether that is accepted."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+
+from api.accepting import accept
+from api.auth import caller
+from api.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint
+from api.creating import Answer, create
+from api.errors import Conflict, NotFound
+from api.objects import run_object
+from api.paging import page_of, read_uuid_cursor
+from api.preferences import preferred_wait_seconds
+from api.routes.checklists import NO_CHECKLIST
+from api.schemas.answers import NothingSchema
+from api.schemas.runs import AcceptedSchema, AcceptInput, RunInput, RunPage, RunQuery, RunSchema
+from api.services import services
+from shared.database import Cursor, Transaction
+from shared.store import runs, work
+from shared.store.runs import Run
+
+blueprint = Blueprint("runs", __name__, description="Checklists performed, and what they found.")
+
+NO_RUN = "there is no such run in this account"
+
+
+@blueprint.post("/checklists/<id:checklist_id>/run")
+@blueprint.doc(parameters=[IDEMPOTENCY_KEY, PREFER])
+@blueprint.arguments(RunInput, example={"variables": {"user": "ada"}}, required=False)
+@blueprint.response(202, RunSchema, headers={"Location": {"schema": {"type": "string"}}})
+@blueprint.alt_response(200, schema=RunSchema, description="The finished run, with Prefer: wait.")
+@blueprint.problems(400, 401, 404, 413, 415, 422)
+def run_checklist(fields: dict[str, Any], checklist_id: int) -> Response:
+    """Run a checklist"""
+
+    def creation(transaction: Transaction) -> Answer:
+        run = runs.create(
+            transaction.cursor,
+            caller().account_id,
+            checklist_id,
+            trigger="api",
+            variables=fields["variables"],
+        )
+        if run is None:
+            raise NotFound(NO_CHECKLIST)
+        transaction.after_commit(lambda: services().bell.ring([run.id]))
+        return Answer(run_object(run), 202, {"Location": f"/runs/{run.id}"})
+
+    return _wait_for_end(create(creation)).response()
+
+
+@blueprint.get("/runs")
+@blueprint.arguments(RunQuery, location="query")
+@blueprint.response(200, RunPage)
+@blueprint.problems(401, 422)
+def list_runs(page: dict[str, Any]) -> Response:
+    """List the runs of the account, newest first"""
+    before = read_uuid_cursor(page["cursor"])
+    filters = {name: page[name] for name in ("checklist_id", "schedule_id", "state", "outcome")}
+    with services().database.reading() as cursor:
+        rows = runs.page(cursor, caller().account_id, before=before, limit=page["limit"] + 1, **filters)
+    return Answer(page_of(rows, page["limit"], run_object, lambda run: run.id)).response()
+
+
+@blueprint.get("/runs/<uuid:run_id>")
+@blueprint.response(200, RunSchema)
+@blueprint.problems(401, 404)
+def get_run(run_id: UUID) -> Response:
+    """Read a run"""
+    with services().database.reading() as cursor:
+        run = _existing_run(cursor, run_id)
+    return Answer(run_object(run)).response()
+
+
+@blueprint.post("/runs/<uuid:run_id>/cancel")
+@blueprint.arguments(NothingSchema, required=False)
+@blueprint.response(200, RunSchema)
+@blueprint.problems(400, 401, 404, 409, 422)
+def cancel_run(_fields: dict[str, Any], run_id: UUID) -> Response:
+    """Cancel a run that has not ended"""
+    with services().database.transaction() as transaction:
+        before = _existing_run(transaction.cursor, run_id)
+        if before.state != "canceled" and not work.cancel(
+            transaction.cursor, caller().account_id, id=run_id, reason="canceled by its owner"
+        ):
+            raise Conflict(f"the run has {_existing_run(transaction.cursor, run_id).state} already")
+        run = _existing_run(transaction.cursor, run_id)
+        transaction.after_commit(lambda: services().bell.announce([run_id]))
+    return Answer(run_object(run)).response()
+
+
+@blueprint.post("/runs/<uuid:run_id>/accept")
+@blueprint.arguments(AcceptInput, example={"checks": [{"flow": "list", "name": "all to-dos"}]}, required=False)
+@blueprint.response(200, AcceptedSchema)
+@blueprint.problems(400, 401, 404, 409, 413, 415, 422)
+def accept_run(fields: dict[str, Any], run_id: UUID) -> Response:
+    """Accept what a run observed
+
+    The observed values become the snapshots; nothing named means all that are new or missed.
+    """
+    checks = fields.get("checks")
+    with services().database.transaction() as transaction:
+        accepted = accept(
+            transaction.cursor,
+            caller().account_id,
+            _existing_run(transaction.cursor, run_id),
+            checks=None if checks is None else [(check["flow"], check["name"]) for check in checks],
+            only=fields.get("only"),
+            accepted_by=caller().name,
+        )
+    return Answer({"accepted": [{"flow": flow, "name": name} for flow, name in accepted]}).response()
+
+
+def _existing_run(cursor: Cursor, run_id: UUID) -> Run:
+    run = runs.get(cursor, caller().account_id, run_id)
+    if run is None:
+        raise NotFound(NO_RUN)
+    return run
+
+
+def _wait_for_end(created: Answer) -> Answer:
+    """The finished run, if the client prefers to wait and it ends in time; else the answer as it is."""
+    seconds = preferred_wait_seconds()
+    if seconds is None:
+        return created
+    account_id, run_id = caller().account_id, UUID(created.body["id"])
+
+    def look() -> Run | None:
+        with services().database.reading() as cursor:
+            run = runs.get(cursor, account_id, run_id)
+        return run if run is not None and run.state in work.TERMINAL else None
+
+    run = services().finished.wait(run_id, look, seconds)
+    headers = created.headers | {"Preference-Applied": f"wait={seconds}"}
+    if run is None:
+        return Answer(created.body, created.status, headers)
+    return Answer(run_object(run), 200, headers)

@@ -1,0 +1,164 @@
+"""Strict fields: `true` is no integer, `"5"` is no number, and every message says what was expected."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate
+
+from shared.domain.expression import InvalidExpression, compile_expression
+from shared.domain.urls import header_problem, url_problem
+
+QUEUE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
+VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
+
+
+class Integer(fields.Integer):
+    """A whole number within bounds."""
+
+    def __init__(self, *, least: int, most: int, **options: Any) -> None:
+        super().__init__(strict=True, validate=validate.Range(least, most), **options)
+        self._bounds = f"must be a whole number from {least} to {most}"
+        self.validators = [validate.Range(least, most, error=self._bounds)]
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValidationError(self._bounds)
+        return value
+
+
+class Boolean(fields.Boolean):
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("must be true or false")
+        return value
+
+
+class Text(fields.String):
+    """A string within a length, with no control characters but line breaks and tabs."""
+
+    def __init__(self, *, least: int = 1, most: int, **options: Any) -> None:
+        self._bounds = f"must be a string of {least} to {most} characters"
+        extra = options.pop("validate", [])
+        checks = [validate.Length(least, most, error=self._bounds)]
+        super().__init__(validate=[*checks, *(extra if isinstance(extra, list) else [extra])], **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        if not isinstance(value, str):
+            raise ValidationError(self._bounds)
+        return value
+
+
+class Word(fields.String):
+    """One of a few words."""
+
+    def __init__(self, *words: str, **options: Any) -> None:
+        self._words = f"must be one of: {', '.join(words)}"
+        super().__init__(validate=validate.OneOf(words, error=self._words), **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        if not isinstance(value, str):
+            raise ValidationError(self._words)
+        return value
+
+
+class Url(Text):
+    """An http or https URL that we may call."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(most=2_048, validate=[_is_url], metadata={"format": "uri"}, **options)
+
+
+class QueryInteger(Integer):
+    """A whole number written in a query string."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> int:
+        if not isinstance(value, str) or not re.fullmatch(r"-?[0-9]{1,18}", value, re.ASCII):
+            raise ValidationError(self._bounds)
+        return int(value)
+
+
+class Timestamp(fields.Field):  # type: ignore[type-arg]  # generic only for type checkers: Field[...] fails when run
+    """An instant, written in RFC 3339 in UTC with a Z."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **options: Any) -> Any:
+        return write_timestamp(value)
+
+
+def write_timestamp(instant: datetime | None) -> str | None:
+    """The instant in RFC 3339.
+
+    >>> write_timestamp(datetime(2026, 3, 29, 1, 0, tzinfo=UTC))
+    '2026-03-29T01:00:00Z'
+    """
+    if instant is None:
+        return None
+    return instant.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+
+
+class Json(fields.Raw):
+    """Any JSON value; null, too, is a value."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_none=True, **options)
+
+
+def text_map(name: str, valid_name: Callable[[str], bool], most: int) -> Callable[[Any], None]:
+    """A validator for an object whose members are strings."""
+
+    def check(value: Any) -> None:
+        if len(value) > most:
+            raise ValidationError(f"must have at most {most} members")
+        problems = {}
+        for key, member in value.items():
+            if not valid_name(key):
+                problems[key] = [f"is not a valid {name} name"]
+            elif not isinstance(member, str) or len(member) > 10_000:
+                problems[key] = ["must be a string of at most 10000 characters"]
+        if problems:
+            raise ValidationError(problems)
+
+    return check
+
+
+class TextMap(fields.Field):  # type: ignore[type-arg]  # generic only for type checkers
+    """An object of strings."""
+
+    def __init__(self, name: str, *, valid_name: Callable[[str], bool], most: int, **options: Any) -> None:
+        super().__init__(validate=text_map(name, valid_name, most), **options)
+        self.metadata = {**self.metadata, "type": "object", "additionalProperties": {"type": "string"}}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> dict[str, str]:
+        if not isinstance(value, dict):
+            raise ValidationError("must be an object of strings")
+        return value
+
+
+def is_variable_name(name: str) -> bool:
+    return VARIABLE_NAME.fullmatch(name) is not None
+
+
+def check_headers(headers: dict[str, str]) -> None:
+    """Header names and values as they may be sent, before templates are filled."""
+    problems = {name: [problem] for name, value in headers.items() if (problem := header_problem(name, value))}
+    if problems:
+        raise ValidationError(problems)
+
+
+def check_expression(text: str) -> None:
+    """A JMESPath expression that can be compiled."""
+    try:
+        compile_expression(text)
+    except InvalidExpression as error:
+        raise ValidationError(error.detail) from None
+
+
+def check_queue_name(name: str) -> None:
+    if not QUEUE_NAME.fullmatch(name):
+        raise ValidationError("must be 1 to 100 of: letters, digits, dot, underscore, hyphen")
+
+
+def _is_url(text: str) -> None:
+    if problem := url_problem(text):
+        raise ValidationError(problem)

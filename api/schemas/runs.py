@@ -1,0 +1,157 @@
+"""Runs and snapshots as clients write and read them."""
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validates_schema
+
+from api.schemas.answers import PageQuery
+from api.schemas.fields import Json, QueryInteger, Text, TextMap, Timestamp, Word, is_variable_name
+
+INSTANT = {"type": "string", "format": "date-time", "example": "2026-03-01T12:00:00Z"}
+MOST_ID = 2**53
+MOST_CHECKS = 1_000
+
+
+class RunInput(Schema):
+    may_be_empty = True
+    variables = TextMap("variable", valid_name=is_variable_name, most=100, load_default=dict)
+
+
+class RunQuery(PageQuery):
+    checklist_id = QueryInteger(least=1, most=MOST_ID, load_default=None)
+    schedule_id = QueryInteger(least=1, most=MOST_ID, load_default=None)
+    state = Word("pending", "running", "succeeded", "failed", "canceled", load_default=None)
+    outcome = Word("passed", "changed", "new", "error", load_default=None)
+
+
+class SummarySchema(Schema):
+    match = fields.Integer(required=True)
+    miss = fields.Integer(required=True)
+    new = fields.Integer(required=True)
+    obsolete = fields.Integer(required=True)
+
+
+class DifferenceSchema(Schema):
+    pointer = fields.String(required=True)
+    expected = Json(metadata={"description": "left out where only the observed value has this member"})
+    observed = Json(metadata={"description": "left out where only the expected value has this member"})
+
+
+class AssertionSchema(Schema):
+    name = fields.String(required=True)
+    result = Word("MATCH", "MISS", "NEW", required=True)
+    observed = Json(metadata={"description": "left out when there is nothing that was observed"})
+    expected = Json()
+    diff = fields.List(fields.Nested(DifferenceSchema))
+    error = fields.String()
+
+
+class RunFlowSchema(Schema):
+    name = fields.String(required=True)
+    summary = fields.Nested(SummarySchema, required=True)
+    error = fields.String()
+    assertions = fields.List(fields.Nested(AssertionSchema), required=True)
+
+
+class RunSchema(Schema):
+    id = fields.UUID(required=True)
+    checklist_id = fields.Integer(required=True, allow_none=True)
+    schedule_id = fields.Integer(required=True, allow_none=True)
+    scheduled_for = Timestamp(required=True, allow_none=True, metadata=INSTANT)
+    trigger = Word("manual", "schedule", "api", required=True)
+    state = Word("pending", "running", "succeeded", "failed", "canceled", required=True)
+    outcome = Word("passed", "changed", "new", "error", required=True, allow_none=True)
+    summary = fields.Nested(SummarySchema, required=True)
+    flows = fields.List(fields.Nested(RunFlowSchema), required=True)
+    error = fields.String(required=True, allow_none=True)
+    attempts = fields.Integer(required=True, metadata={"description": "how often it was begun"})
+    created_at = Timestamp(required=True, metadata=INSTANT)
+    started_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
+    finished_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
+
+
+class RunPage(Schema):
+    data = fields.List(fields.Nested(RunSchema), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+class CheckName(Schema):
+    flow = Text(most=200, required=True)
+    name = Text(most=200, required=True)
+
+
+class AcceptInput(Schema):
+    may_be_empty = True
+    checks = fields.List(fields.Nested(CheckName), metadata={"description": "which checks; all when left out"})
+    only = Word("new", "miss")  # type: ignore[assignment]  # marshmallow takes fields off the class: nothing is hidden
+
+    @validates_schema
+    def check(self, data: dict[str, Any], **_: Any) -> None:
+        if "checks" in data and not 1 <= len(data["checks"]) <= MOST_CHECKS:
+            raise ValidationError(f"must be 1 to {MOST_CHECKS} checks", "checks")
+
+
+class SnapshotSchema(Schema):
+    flow = fields.String(required=True)
+    name = fields.String(required=True)
+    value = Json(required=True)
+    accepted_at = Timestamp(required=True, metadata=INSTANT)
+    accepted_by = fields.String(required=True)
+    run_id = fields.UUID(required=True, allow_none=True)
+    state = Word("current", "obsolete", required=True)
+
+
+class HistoricalSnapshotSchema(SnapshotSchema):
+    state = Word("current", "obsolete", "superseded", required=True)
+    superseded_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
+
+
+class SnapshotPage(Schema):
+    data = fields.List(fields.Nested(SnapshotSchema), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+class HistoryPage(Schema):
+    data = fields.List(fields.Nested(HistoricalSnapshotSchema), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+class HistoryQuery(PageQuery):
+    flow = Text(most=200, required=True)
+    name = Text(most=200, required=True)
+
+
+class AcceptedSchema(Schema):
+    accepted = fields.List(fields.Nested(CheckName), required=True)
+
+
+class SnapshotValue(Schema):
+    name = Text(most=200, required=True)
+    value = Json(required=True)
+
+
+class SnapshotFlow(Schema):
+    name = Text(most=200, required=True)
+    snapshots = fields.List(fields.Nested(SnapshotValue), required=True)
+
+
+class SnapshotsInput(Schema):
+    flows = fields.List(fields.Nested(SnapshotFlow), required=True)
+
+    @validates_schema
+    def check(self, data: dict[str, Any], **_: Any) -> None:
+        checks = [(flow["name"], item["name"]) for flow in data.get("flows", ()) for item in flow["snapshots"]]
+        if not 1 <= len(checks) <= MOST_CHECKS:
+            raise ValidationError(f"must hold 1 to {MOST_CHECKS} snapshots", "flows")
+        if len(set(checks)) < len(checks):
+            raise ValidationError("must name every check once", "flows")
+
+
+class ForgottenFlow(Schema):
+    name = Text(most=200, required=True)
+    snapshots = fields.List(Text(most=200), metadata={"description": "check names; the whole flow when left out"})
+
+
+class ForgetInput(Schema):
+    may_be_empty = True
+    flows = fields.List(fields.Nested(ForgottenFlow), metadata={"description": "everything when left out"})

@@ -1,0 +1,54 @@
+"""gunicorn's configuration, and the application it serves."""
+
+import os
+from typing import Any
+
+import gevent.socket
+import psycopg2
+import psycopg2.extensions
+from flask import Flask
+from prometheus_client import multiprocess
+
+from api import create_app
+from shared.logs import configure_logs
+from shared.settings import read_settings
+
+worker_class = "gevent"
+worker_connections = 1_000
+timeout = 30
+graceful_timeout = 5
+keepalive = 75
+limit_request_line = 8_190
+preload_app = False
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+
+
+def application() -> Flask:
+    """The application, configured by the environment."""
+    settings = read_settings(os.environ)
+    configure_logs("api", settings.log_format, settings.log_level)
+    return create_app(settings)
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    """libpq is C and knows nothing of gevent: let it wait for its socket through the event loop."""
+    psycopg2.extensions.set_wait_callback(_wait_with_gevent)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # prometheus_client has no types here
+
+
+def _wait_with_gevent(connection: Any, timeout: float | None = None) -> None:
+    while True:
+        state = connection.poll()
+        if state == psycopg2.extensions.POLL_OK:
+            return
+        if state == psycopg2.extensions.POLL_READ:
+            gevent.socket.wait_read(connection.fileno(), timeout=timeout)
+        elif state == psycopg2.extensions.POLL_WRITE:
+            gevent.socket.wait_write(connection.fileno(), timeout=timeout)
+        else:
+            raise psycopg2.OperationalError(f"the connection is in the unknown state {state}")

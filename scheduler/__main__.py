@@ -1,0 +1,33 @@
+"""A scheduler process; several may run side by side."""
+
+import os
+import signal
+import threading
+
+import structlog
+
+from scheduler.loop import Loop
+from shared.database import Database
+from shared.logs import configure_logs
+from shared.queues import Bell
+from shared.settings import read_settings
+
+log = structlog.get_logger(__name__)
+
+
+def main() -> None:
+    settings = read_settings(os.environ)
+    configure_logs("scheduler", settings.log_format, settings.log_level)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    database = Database(settings.database_url, size=1, name="scheduler")
+    loop = Loop(database, Bell(settings.redis_url), sweep_seconds=settings.sweep_seconds, stopping=stopping)
+    log.info("scheduler_started")
+    loop.run()
+    database.close()
+    log.info("scheduler_stopped", **loop.counters)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,13 @@
+"""The one tree of accidents that the three processes share."""
+
+
+class RoundsmanError(Exception):
+    """Something went wrong in a way that the caller is told about."""
+
+
+class InvalidSettings(RoundsmanError):
+    """The environment does not describe a service that can run."""
+
+
+class DatabaseUnavailable(RoundsmanError):
+    """Postgres did not answer, or every connection stayed busy for the whole wait."""

@@ -1,0 +1,117 @@
+"""Runs: the pieces of work that perform a checklist."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg2.extras import Json
+
+from shared.database import Cursor
+
+# A run is begun again when its worker died; after the third worker it is the run that is suspected.
+MAX_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as its owner sees it; `result` holds flows and summary once it has ended."""
+
+    id: UUID
+    checklist_id: int | None
+    schedule_id: int | None
+    scheduled_for: datetime | None
+    trigger: str
+    state: str
+    outcome: str | None
+    result: dict[str, Any] | None
+    error: str | None
+    attempt: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+CREATE = """
+INSERT INTO work (account_id, kind, checklist_id, trigger, spec, max_attempts, timeout_seconds)
+SELECT account_id, 'run', id, %(trigger)s, %(spec)s, %(max_attempts)s, timeout_seconds
+FROM checklists
+WHERE account_id = %(account_id)s AND id = %(checklist_id)s
+RETURNING id, checklist_id, schedule_id, scheduled_for, trigger, state, outcome, result, error, attempt,
+       created_at, started_at, finished_at
+"""
+
+
+def create(
+    cursor: Cursor, account_id: int, checklist_id: int, *, trigger: str, variables: dict[str, str]
+) -> Run | None:
+    """A run of this checklist, due at once; None when the account has no such checklist."""
+    cursor.execute(
+        CREATE,
+        {
+            "account_id": account_id,
+            "checklist_id": checklist_id,
+            "trigger": trigger,
+            "spec": Json({"variables": variables}),
+            "max_attempts": MAX_ATTEMPTS,
+        },
+    )
+    row = cursor.fetchone()
+    return Run(*row) if row else None
+
+
+GET = """
+SELECT id, checklist_id, schedule_id, scheduled_for, trigger, state, outcome, result, error, attempt,
+       created_at, started_at, finished_at
+FROM work
+WHERE account_id = %(account_id)s AND kind = 'run' AND id = %(id)s
+"""
+
+
+def get(cursor: Cursor, account_id: int, run_id: UUID) -> Run | None:
+    cursor.execute(GET, {"account_id": account_id, "id": run_id})
+    row = cursor.fetchone()
+    return Run(*row) if row else None
+
+
+LIST = """
+SELECT id, checklist_id, schedule_id, scheduled_for, trigger, state, outcome, result, error, attempt,
+       created_at, started_at, finished_at
+FROM work
+WHERE account_id = %(account_id)s
+  AND kind = 'run'
+  AND (%(before)s::uuid IS NULL OR id < %(before)s)
+  AND (%(checklist_id)s IS NULL OR checklist_id = %(checklist_id)s)
+  AND (%(schedule_id)s IS NULL OR schedule_id = %(schedule_id)s)
+  AND (%(state)s IS NULL OR state = %(state)s)
+  AND (%(outcome)s IS NULL OR outcome = %(outcome)s)
+ORDER BY id DESC
+LIMIT %(limit)s
+"""
+
+
+def page(
+    cursor: Cursor,
+    account_id: int,
+    *,
+    before: UUID | None,
+    limit: int,
+    checklist_id: int | None = None,
+    schedule_id: int | None = None,
+    state: str | None = None,
+    outcome: str | None = None,
+) -> list[Run]:
+    """The account's runs, newest first, from behind `before`."""
+    cursor.execute(
+        LIST,
+        {
+            "account_id": account_id,
+            "before": before,
+            "limit": limit,
+            "checklist_id": checklist_id,
+            "schedule_id": schedule_id,
+            "state": state,
+            "outcome": outcome,
+        },
+    )
+    return [Run(*row) for row in cursor.fetchall()]

@@ -1,0 +1,110 @@
+"""One real Postgres and one real Redis for the session; a fresh database from a template for every module."""
+
+import ipaddress
+import itertools
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+import redis
+
+from api import create_app
+from roundsman.local.postgres import EmbeddedPostgres
+from roundsman.local.redis import EmbeddedRedis
+from shared.database import Database
+from shared.migrate import migrate
+from shared.settings import Settings, read_settings
+from tests.api_client import ApiClient
+
+TEMPLATE = "roundsman"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_packet_leaves_this_machine() -> Iterator[None]:
+    """Any connect of the test process to anything but loopback fails the test that made it."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not ipaddress.ip_address(address[0]).is_loopback:
+            raise AssertionError(f"a test tried to connect to {address[0]}")
+        connect(self, address)
+
+    socket.socket.connect = guarded  # type: ignore[method-assign]  # that is the point
+    yield
+    socket.socket.connect = connect  # type: ignore[method-assign]  # and back
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[EmbeddedPostgres, EmbeddedRedis]]:
+    directory: Path = tmp_path_factory.mktemp("servers")
+    with EmbeddedPostgres(directory, fsync=False) as postgres, EmbeddedRedis(directory) as redis_server:
+        migrate(postgres.url)
+        yield postgres, redis_server
+
+
+@pytest.fixture(scope="module")
+def database_url(servers: tuple[EmbeddedPostgres, EmbeddedRedis]) -> Iterator[str]:
+    """A fresh database with the newest schema."""
+    template_url = servers[0].url
+    name = f"test_{next(_numbers)}"
+    server_url = template_url.replace(f"/{TEMPLATE}?", "/postgres?")
+    _execute(server_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    yield template_url.replace(f"/{TEMPLATE}?", f"/{name}?")
+    _execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def redis_url(servers: tuple[EmbeddedPostgres, EmbeddedRedis]) -> str:
+    """An empty Redis."""
+    url = servers[1].url
+    with closing(redis.Redis.from_url(url)) as client:
+        client.flushall()
+    return url
+
+
+@pytest.fixture(scope="module")
+def environment(database_url: str, redis_url: str) -> dict[str, str]:
+    """The environment of a process under test, with times short enough for tests."""
+    return {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "ROUNDSMAN_SIGNUP": "open",
+        "ROUNDSMAN_EGRESS_ALLOW": "127.0.0.0/8",
+        "ROUNDSMAN_SWEEP_SECONDS": "0.3",
+        "ROUNDSMAN_LEASE_MARGIN_SECONDS": "0.5",
+        "ROUNDSMAN_GRACE_SECONDS": "1",
+        "ROUNDSMAN_API_PROCESSES": "1",
+        "ROUNDSMAN_LOG_FORMAT": "json",
+    }
+
+
+@pytest.fixture(scope="module")
+def settings(environment: dict[str, str]) -> Settings:
+    return read_settings(environment)
+
+
+@pytest.fixture(scope="module")
+def database(database_url: str) -> Iterator[Database]:
+    pool = Database(database_url, size=4, name="test")
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(scope="module")
+def api(settings: Settings) -> Iterator[ApiClient]:
+    """The API in this process, called with the key of a fresh account."""
+    app = create_app(settings)
+    yield ApiClient(app.test_client()).signed_up()
+    app.extensions["roundsman"].database.close()
+
+
+def _execute(url: str, statement: str) -> None:
+    with closing(psycopg2.connect(url)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)

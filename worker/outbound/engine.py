@@ -1,0 +1,200 @@
+"""The calls of one worker process: one thread, one loop, a bounded number of calls at a time."""
+
+import asyncio
+import concurrent.futures
+import ssl
+import threading
+from collections.abc import Coroutine, Sequence
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+import certifi
+import pycurl
+
+from shared.domain.addresses import Network
+from worker.outbound import failures
+from worker.outbound.exchange import MAX_BODY_BYTES, Request, Response, Unreachable
+from worker.outbound.message import problem
+from worker.outbound.multi import Multi
+from worker.outbound.transfer import Transfer
+
+Result = TypeVar("Result")
+
+USER_AGENT: Final = "Roundsman"
+# libcurl ends a transfer at its deadline. Should it ever not, the loop does, this much later.
+BELT_SECONDS: Final = 0.25
+BELT_CHECK_SECONDS: Final = 0.05
+
+
+class Outbound:
+    """Makes calls to the outside on a thread of its own, at most `concurrency` at a time.
+
+    `allow` are the networks that may be called besides the public Internet. `send` is for coroutines on
+    `loop`; other threads bring theirs with `submit`.
+    """
+
+    loop: asyncio.AbstractEventLoop  # there from start() on
+
+    def __init__(
+        self,
+        *,
+        concurrency: int,
+        allow: Sequence[Network] = (),
+        max_body_bytes: int = MAX_BODY_BYTES,
+        user_agent: str = USER_AGENT,
+        ca_file: str | None = None,
+    ) -> None:
+        if concurrency < 1:
+            raise ValueError(f"concurrency must be 1 or more, not {concurrency}")
+        self._concurrency = concurrency
+        self._allow = tuple(allow)
+        self._max_body_bytes = max_body_bytes
+        self._user_agent = user_agent
+        self._ca_file = ca_file or ssl.get_default_verify_paths().cafile or certifi.where()
+        self._thread: threading.Thread | None = None
+        self._door = threading.Lock()  # between submit and close: nothing enters a loop that is ending
+        self._is_open = False
+        self._in_flight: dict[pycurl.Curl, _Call] = {}
+        self._idle: list[Transfer] = []
+        self._belt: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Start the thread; once only."""
+        if self._thread is not None:
+            raise RuntimeError("these outbound calls were already started")
+        self.loop = asyncio.new_event_loop()
+        self._slots = asyncio.Semaphore(self._concurrency)
+        self._multi = Multi(self.loop, kept_connections=self._concurrency, ended=self._ended)
+        self._thread = threading.Thread(target=self.loop.run_forever, name="outbound", daemon=True)
+        self._is_open = True
+        self._thread.start()
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls are under way now, without those that wait for a slot."""
+        return len(self._in_flight)
+
+    def submit(self, coroutine: Coroutine[Any, Any, Result]) -> concurrent.futures.Future[Result]:
+        """Run the coroutine on the loop; for any thread but the loop's own."""
+        with self._door:
+            if self._is_open:
+                return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        coroutine.close()
+        raise RuntimeError("outbound calls are not running")
+
+    async def send(self, request: Request, timeout_seconds: float) -> Response | Unreachable:
+        """Make the call; after `timeout_seconds`, waiting for a slot included, it is over in any case.
+
+        `elapsed_ms` of a Response is the time of the call itself, without the wait for a slot. Cancelling the
+        task drops the call and its connection at once.
+        """
+        arrived = self.loop.time()
+        deadline = arrived + timeout_seconds
+        if (failure := problem(request)) is not None:
+            return Unreachable(*failure, 0)
+        try:
+            if self._slots.locked():
+                async with asyncio.timeout_at(deadline):
+                    await self._slots.acquire()
+            else:
+                await self._slots.acquire()
+        except TimeoutError:
+            return Unreachable(*failures.timed_out(timeout_seconds), self._milliseconds_since(arrived))
+        try:
+            left_ms = int((deadline - self.loop.time()) * 1_000)
+            if left_ms < 1:  # a request that cannot be answered in time is better not sent
+                return Unreachable(*failures.timed_out(timeout_seconds), self._milliseconds_since(arrived))
+            return await self._perform(request, left_ms, timeout_seconds)
+        finally:
+            self._slots.release()
+
+    async def _perform(self, request: Request, left_ms: int, timeout_seconds: float) -> Response | Unreachable:
+        transfer = self._idle.pop() if self._idle else self._new_transfer()
+        transfer.begin(request, timeout_ms=left_ms, timeout_seconds=timeout_seconds)
+        begun = self.loop.time()
+        call = _Call(self.loop.create_future(), begun + left_ms / 1_000 + BELT_SECONDS)
+        self._multi.add(transfer.curl)
+        self._in_flight[transfer.curl] = call
+        if self._belt is None:
+            self._belt = self.loop.call_later(BELT_CHECK_SECONDS, self._end_overdue)
+        try:
+            code = await call.ended
+            return transfer.outcome(code, self._milliseconds_since(begun))
+        finally:
+            if transfer.curl in self._in_flight:  # the task was cancelled
+                self._take_out(transfer.curl)
+            transfer.forget()
+            self._idle.append(transfer)
+
+    def _new_transfer(self) -> Transfer:
+        return Transfer(
+            allow=self._allow,
+            max_body_bytes=self._max_body_bytes,
+            user_agent=self._user_agent,
+            ca_file=self._ca_file,
+        )
+
+    def _milliseconds_since(self, instant: float) -> int:
+        return int((self.loop.time() - instant) * 1_000)
+
+    def _ended(self, curl: pycurl.Curl, code: int) -> None:
+        call = self._take_out(curl)
+        if not call.ended.done():
+            call.ended.set_result(code)
+
+    def _take_out(self, curl: pycurl.Curl) -> "_Call":
+        self._multi.remove(curl)
+        return self._in_flight.pop(curl)
+
+    def _end_overdue(self) -> None:
+        now = self.loop.time()
+        for curl in [curl for curl, call in self._in_flight.items() if call.overdue_at <= now]:
+            self._ended(curl, pycurl.E_OPERATION_TIMEDOUT)
+        self._belt = self.loop.call_later(BELT_CHECK_SECONDS, self._end_overdue) if self._in_flight else None
+
+    def close(self, timeout_seconds: float) -> bool:
+        """Cancel what is left and end the thread; True if it ended in time. Closing again does nothing."""
+        with self._door:
+            was_open, self._is_open = self._is_open, False
+        if self._thread is None:
+            return True
+        if was_open:
+            asyncio.run_coroutine_threadsafe(self._wind_up(timeout_seconds), self.loop)
+        self._thread.join(timeout_seconds)
+        if self._thread.is_alive():
+            return False
+        if not self.loop.is_closed():
+            self.loop.close()
+        return True
+
+    async def _wind_up(self, timeout_seconds: float) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        if others:
+            await asyncio.wait(others, timeout=timeout_seconds / 2)  # the other half is for what comes after
+        for curl in list(self._in_flight):
+            self._take_out(curl)
+        if self._belt is not None:
+            self._belt.cancel()
+        self._multi.close()
+        self.loop.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close(timeout_seconds=5)
+
+
+class _Call:
+    """What the loop knows of a transfer under way."""
+
+    __slots__ = ("ended", "overdue_at")
+
+    def __init__(self, ended: "asyncio.Future[int]", overdue_at: float) -> None:
+        self.ended = ended
+        self.overdue_at = overdue_at

@@ -1,0 +1,49 @@
+"""What goes out and what came of it: the values of an outbound call."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Reason = Literal[
+    "timed_out",
+    "refused",
+    "reset",
+    "name_not_found",
+    "tls",
+    "address_not_allowed",
+    "invalid_url",
+    "protocol",
+]
+
+MAX_BODY_BYTES: Final = 1_048_576
+MAX_REDIRECTS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP call to be made; header values are ASCII or Latin-1 text, the body is sent as it is."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    follow_redirects: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer, whatever its status; `truncated` says that the body went on after what is kept here."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]  # names in lower case
+    body: bytes
+    truncated: bool
+    elapsed_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """No complete answer: the reason for programs, the detail as a sentence a user may read."""
+
+    reason: Reason
+    detail: str
+    elapsed_ms: int

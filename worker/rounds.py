@@ -1,0 +1,237 @@
+"""The rounds of one worker process: claim what is due, have it performed, finish what has ended; in bulk, for ever."""
+
+import os
+import socket
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+import structlog
+
+from shared.crash_points import CrashPoint, reach
+from shared.database import Database
+from shared.errors import DatabaseUnavailable
+from shared.queues import Bell
+from shared.store import processes, work
+from shared.store.work import ClaimedWork, FinishedAttempt
+from worker.finishing import finish_batch
+from worker.performer import Ended, Performer, Prepared
+
+log = structlog.get_logger(__name__)
+
+BUSY_LOOK_SECONDS = 0.01  # a busy worker looks for itself: the bell is for sleepers
+CALM_AFTER_SECONDS = 0.1  # without anything to claim for so long, a worker sleeps until the bell
+BEAT_SECONDS = 5.0
+FINISH_AT_ONCE = 500
+
+
+@dataclass(slots=True)
+class InHand:
+    work: ClaimedWork
+    lease_ends: float  # by this process's monotonic clock, never later than by the database's
+
+
+class Rounds:
+    """Claims up to `capacity` pieces of work at a time and hands them to the performer of their kind."""
+
+    def __init__(
+        self,
+        database: Database,
+        bell: Bell,
+        performers: dict[str, Performer],
+        *,
+        capacity: int,
+        margin_seconds: float,
+        sweep_seconds: float,
+    ) -> None:
+        self.id = uuid4()
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self.counters: Counter[str] = Counter()
+        self._database = database
+        self._bell = bell
+        self._performers = performers
+        self._capacity = capacity
+        self._margin_seconds = margin_seconds
+        self._sweep_seconds = sweep_seconds
+        self._in_hand: dict[UUID, InHand] = {}
+        self._ended: deque[Ended] = deque()
+        self._wake = threading.Event()
+        self._calm = threading.Condition()
+        self._looks_wanted = 0
+        self._looks_done = 0
+        self._last_claim = 0.0
+        self._last_beat = 0.0
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="rounds", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def look(self) -> None:
+        """Look for due work now."""
+        with self._calm:
+            self._looks_wanted += 1
+        self._wake.set()
+
+    def wait_until_calm(self, timeout_seconds: float) -> bool:
+        """Wait until a look that was asked for has found nothing more to claim; False when that took too long."""
+        with self._calm:
+            return self._calm.wait_for(self._is_calm, timeout_seconds)
+
+    def stop(self, grace_seconds: float) -> None:
+        """Claim nothing more, let what is in hand end within the grace, give the rest back."""
+        self._stopping = True
+        self._wake.set()
+        with self._calm:
+            self._calm.notify_all()
+        self._thread.join(timeout=10.0)
+        deadline = time.monotonic() + grace_seconds
+        while self._in_hand and time.monotonic() < deadline:
+            self._wake.wait(max(0.0, min(0.2, deadline - time.monotonic())))
+            self._wake.clear()
+            self._finish_what_ended()
+        for performer in self._performers.values():
+            performer.cancel_all()
+        self._finish_what_ended()
+        self._release_the_rest()
+        try:
+            with self._database.transaction() as transaction:
+                processes.leave(transaction.cursor, self.id)
+        except DatabaseUnavailable as error:
+            log.warning("good_bye_unsaid", error=str(error))
+
+    def run_once(self) -> int:
+        """Finish what has ended, then claim what is due; how many pieces of work that moved."""
+        wanted = self._looks_wanted
+        moved = self._finish_what_ended()
+        claimed = self._claim_what_is_due()
+        self._beat()
+        with self._calm:
+            self._looks_done = wanted
+            self._calm.notify_all()
+        return moved + claimed
+
+    def ended(self, result: Ended) -> None:
+        """Called from any thread: this piece of work has ended."""
+        self._ended.append(result)
+        self._wake.set()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                moved = self.run_once()
+            except DatabaseUnavailable as error:
+                log.warning("database_away", error=str(error))
+                self._wake_after(0.5)
+                continue
+            if moved == 0 or self._free() == 0:
+                self._wake.wait(BUSY_LOOK_SECONDS if self._is_busy() and self._free() else self._sweep_seconds)
+
+    def _wake_after(self, seconds: float) -> None:
+        # Ended work sets the event again and again while the database is away: a plain wait is what paces this.
+        deadline = time.monotonic() + seconds
+        while not self._stopping and (remaining := deadline - time.monotonic()) > 0:
+            time.sleep(min(0.05, remaining))
+
+    def _finish_what_ended(self) -> int:
+        finished = 0
+        while batch := [self._ended.popleft() for _ in range(min(len(self._ended), FINISH_AT_ONCE))]:
+            try:
+                held = finish_batch(self._database, self._performers, batch)
+            except DatabaseUnavailable:
+                self._keep_while_leased(batch)
+                raise
+            for item in batch:
+                self._in_hand.pop(item.attempt.id, None)
+                if item.attempt.id not in held:
+                    self.counters["leases_lost"] += 1
+                    log.warning("lease_lost", work_id=str(item.attempt.id))
+            self.counters["finished"] += len(held)
+            self._bell.announce(held)
+            finished += len(batch)
+        return finished
+
+    def _keep_while_leased(self, batch: Sequence[Ended]) -> None:
+        """Try again to finish these, but only until their leases end: then they are somebody else's."""
+        for item in batch:
+            in_hand = self._in_hand.get(item.attempt.id)
+            if in_hand and time.monotonic() < in_hand.lease_ends:
+                self._ended.append(item)
+            else:
+                self._in_hand.pop(item.attempt.id, None)
+                self.counters["leases_lost"] += 1
+                log.warning("lease_lost", work_id=str(item.attempt.id), reason="the database stayed away")
+
+    def _claim_what_is_due(self) -> int:
+        free = self._free()
+        if free == 0 or self._stopping:
+            return 0
+        claimed_at = time.monotonic()
+        with self._database.transaction() as transaction:
+            claimed = work.claim(transaction.cursor, worker=self.name, limit=free, margin_seconds=self._margin_seconds)
+            prepared: list[Prepared] = []
+            for kind in sorted({item.kind for item in claimed}):
+                items = [item for item in claimed if item.kind == kind]
+                prepared += self._performers[kind].prepare(transaction.cursor, items, claimed_at)
+        if not claimed:
+            return 0
+        reach(CrashPoint.WORKER_AFTER_CLAIM)
+        for item in claimed:
+            self._in_hand[item.id] = InHand(item, claimed_at + item.timeout_seconds + self._margin_seconds)
+        for piece in prepared:
+            self._performers[piece.work.kind].begin(piece, self.ended)
+        self.counters["claimed"] += len(claimed)
+        self._last_claim = time.monotonic()
+        if len(claimed) == free:
+            self._bell.ring([])  # more may be due than this worker can carry: wake another
+        return len(claimed)
+
+    def _release_the_rest(self) -> None:
+        released = [
+            FinishedAttempt(
+                id=item.work.id,
+                lease_token=item.work.lease_token,
+                state="pending",
+                attempt_outcome="released",
+                error="the worker was told to stop",
+            )
+            for item in self._in_hand.values()
+        ]
+        if not released:
+            return
+        try:
+            with self._database.transaction() as transaction:
+                held = work.finish(transaction.cursor, released)
+        except DatabaseUnavailable as error:
+            log.warning("release_failed", count=len(released), error=str(error))
+            return
+        log.info("released", count=len(held))
+        self._bell.ring(held)
+
+    def _beat(self) -> None:
+        if time.monotonic() - self._last_beat < BEAT_SECONDS:
+            return
+        self._last_beat = time.monotonic()
+        counters = dict(self.counters) | {"in_hand": len(self._in_hand), "capacity": self._capacity}
+        with self._database.transaction() as transaction:
+            processes.beat(
+                transaction.cursor,
+                id=self.id,
+                kind="worker",
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                counters=counters,
+            )
+
+    def _free(self) -> int:
+        return max(0, self._capacity - len(self._in_hand))
+
+    def _is_busy(self) -> bool:
+        return time.monotonic() - self._last_claim < CALM_AFTER_SECONDS
+
+    def _is_calm(self) -> bool:
+        return self._stopping or (self._looks_done >= self._looks_wanted and not self._is_busy() and self._free() > 0)
