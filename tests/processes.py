@@ -68,7 +68,7 @@ class RunningApi(ServiceProcess):
         self.session.trust_env = False
 
     def __enter__(self) -> Self:
-        wait_until(self._answers, "the API answers")
+        wait_until(self.answers, "the API answers")
         answer = self.session.post(f"{self.url}/api-keys", json={"name": "test"}, timeout=10)
         self.session.headers["Authorization"] = f"Bearer {answer.json()['api_key']}"
         return self
@@ -91,7 +91,8 @@ class RunningApi(ServiceProcess):
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it does at this moment."""
         assert self.process.poll() is None, self.log.read_text()
         try:
             return self.session.get(f"{self.url}/health", timeout=2).ok

@@ -53,6 +53,7 @@ class FinishedAttempt:
 
 # The accounts with pending work are found by hopping along the index, one probe each; every account's oldest due
 # items then take turns. SKIP LOCKED sits under the LIMIT of a CTE: in a sub-select the planner may run it twice.
+# locked_work asks again what candidates has asked: by the time a row is locked it may be pending for a later retry.
 CLAIM = """
 WITH RECURSIVE waiting_accounts AS (
     (
@@ -92,7 +93,7 @@ locked_work AS (
     SELECT work.id
     FROM candidates
     JOIN work ON work.id = candidates.id
-    WHERE work.state = 'pending'
+    WHERE work.state = 'pending' AND work.due_at <= coalesce(%(now)s, now())
     ORDER BY candidates.turn, candidates.due_at, work.id
     LIMIT %(limit)s
     FOR UPDATE OF work SKIP LOCKED
@@ -241,28 +242,23 @@ def expire(cursor: Cursor, *, limit: int, now: datetime | None = None) -> dict[U
 
 
 CANCEL = """
-WITH canceled_work AS (
-    UPDATE work
-    SET state = 'canceled',
-        error = %(reason)s,
-        lease_token = NULL,
-        lease_expires_at = NULL,
-        finished_at = now()
-    WHERE account_id = %(account_id)s
-      AND state IN ('pending', 'running')
-      AND (id = %(id)s OR checklist_id = %(checklist_id)s)
-    RETURNING id, attempt
-),
-closed_attempts AS (
-    UPDATE attempts
-    SET finished_at = now(), outcome = 'canceled', error = %(reason)s
-    FROM canceled_work
-    WHERE attempts.work_id = canceled_work.id
-      AND attempts.number = canceled_work.attempt
-      AND attempts.finished_at IS NULL
-)
-SELECT id
-FROM canceled_work
+UPDATE work
+SET state = 'canceled',
+    error = %(reason)s,
+    lease_token = NULL,
+    lease_expires_at = NULL,
+    finished_at = now()
+WHERE account_id = %(account_id)s
+  AND state IN ('pending', 'running')
+  AND (id = %(id)s OR checklist_id = %(checklist_id)s)
+RETURNING id
+"""
+
+# A statement of its own: while CANCEL waited for a claim to commit, that claim's attempt was behind its snapshot.
+END_CANCELED_ATTEMPTS = """
+UPDATE attempts
+SET finished_at = now(), outcome = 'canceled', error = %(reason)s
+WHERE work_id = ANY(%(ids)s) AND finished_at IS NULL
 """
 
 
@@ -274,9 +270,15 @@ def cancel(
     id: UUID | None = None,
     checklist_id: int | None = None,
 ) -> list[UUID]:
-    """Cancel one piece of work, or all of a checklist, that has not ended; a worker that runs it loses its lease."""
+    """Cancel one piece of work, or all of a checklist, that has not ended; a worker that runs it loses its lease.
+
+    Two statements, so the cursor must be a transaction's.
+    """
     cursor.execute(CANCEL, {"account_id": account_id, "id": id, "checklist_id": checklist_id, "reason": reason})
-    return [row[0] for row in cursor.fetchall()]
+    canceled = [row[0] for row in cursor.fetchall()]
+    if canceled:
+        cursor.execute(END_CANCELED_ATTEMPTS, {"ids": canceled, "reason": reason})
+    return canceled
 
 
 DUE = """

@@ -69,4 +69,4 @@ def timed_out(timeout_seconds: float) -> Failure:
     >>> timed_out(30)
     ('timed_out', 'no answer within 30 s')
     """
-    return "timed_out", f"no answer within {timeout_seconds:g} s"
+    return "timed_out", f"no answer within {max(0.1, round(timeout_seconds, 1)):g} s"

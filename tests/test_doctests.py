@@ -1,0 +1,31 @@
+"""The examples in docstrings are true."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import shared.domain
+
+MODULES = [
+    *(f"shared.domain.{module.name}" for module in pkgutil.iter_modules(shared.domain.__path__)),
+    "worker.exchange",
+    "worker.expectations",
+    "worker.flow_request",
+    "worker.observation",
+    "worker.templates",
+    "worker.verdict",
+    "worker.worker_url",
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_of_a_module_are_true(name):
+    results = doctest.testmod(importlib.import_module(name))
+    assert results.failed == 0
+
+
+def test_there_are_examples():
+    modules = [importlib.import_module(name) for name in MODULES]
+    assert sum(doctest.testmod(module).attempted for module in modules) > 20
