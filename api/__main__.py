@@ -23,10 +23,12 @@ def main() -> None:
     ]
     from gunicorn.app.wsgiapp import run
 
+    master = os.getpid()
     try:
         run(prog="roundsman api")
     finally:
-        shutil.rmtree(metrics, ignore_errors=True)
+        if os.getpid() == master:  # the processes that gunicorn forks leave through here as well
+            shutil.rmtree(metrics, ignore_errors=True)
 
 
 def _bind(host: str, port: int) -> str:

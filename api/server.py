@@ -16,7 +16,7 @@ from shared.settings import read_settings
 worker_class = "gevent"
 worker_connections = 1_000
 timeout = 30
-graceful_timeout = 5
+graceful_timeout = 2  # an idle kept-alive connection counts as a request: it would take all of this
 keepalive = 75
 limit_request_line = 8_190
 preload_app = False

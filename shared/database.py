@@ -1,5 +1,6 @@
 """Connections to Postgres: a small pool that waits, and two ways to use one."""
 
+import json
 import queue
 import select
 import threading
@@ -17,6 +18,17 @@ from shared.errors import DatabaseUnavailable
 __all__ = ["Connection", "Cursor", "Database", "Transaction", "only_row"]
 
 psycopg2.extras.register_uuid()  # type: ignore[no-untyped-call]  # the stubs leave it bare
+
+# No integer larger than this is let in; jsonb writes 1e23 out as one, which is not the number that 1e23 is.
+LARGEST_INTEGER = 2**64
+
+
+def _number(digits: str) -> int | float:
+    number = int(digits)
+    return number if -LARGEST_INTEGER <= number <= LARGEST_INTEGER else float(digits)
+
+
+psycopg2.extras.register_default_jsonb(loads=json.JSONDecoder(parse_int=_number).decode, globally=True)
 
 # A server that went away must be noticed within seconds, also when it went without a word.
 CONNECT_OPTIONS: dict[str, Any] = {

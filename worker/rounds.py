@@ -7,15 +7,16 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 
 from shared.crash_points import CrashPoint, reach
 from shared.database import Database
 from shared.errors import DatabaseUnavailable
+from shared.heartbeat import Heartbeat
 from shared.queues import Bell
-from shared.store import processes, work
+from shared.store import work
 from shared.store.work import ClaimedWork, FinishedAttempt
 from worker.finishing import finish_batch
 from worker.performer import Ended, Performer, Prepared
@@ -24,7 +25,6 @@ log = structlog.get_logger(__name__)
 
 BUSY_LOOK_SECONDS = 0.01  # a busy worker looks for itself: the bell is for sleepers
 CALM_AFTER_SECONDS = 0.1  # without anything to claim for so long, a worker sleeps until the bell
-BEAT_SECONDS = 5.0
 FINISH_AT_ONCE = 500
 
 
@@ -47,7 +47,6 @@ class Rounds:
         margin_seconds: float,
         sweep_seconds: float,
     ) -> None:
-        self.id = uuid4()
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.counters: Counter[str] = Counter()
         self._database = database
@@ -63,7 +62,7 @@ class Rounds:
         self._looks_wanted = 0
         self._looks_done = 0
         self._last_claim = 0.0
-        self._last_beat = 0.0
+        self._heartbeat = Heartbeat(database, "worker")
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="rounds", daemon=True)
 
@@ -97,18 +96,14 @@ class Rounds:
             performer.cancel_all()
         self._finish_what_ended()
         self._release_the_rest()
-        try:
-            with self._database.transaction() as transaction:
-                processes.leave(transaction.cursor, self.id)
-        except DatabaseUnavailable as error:
-            log.warning("good_bye_unsaid", error=str(error))
+        self._heartbeat.stop()
 
     def run_once(self) -> int:
         """Finish what has ended, then claim what is due; how many pieces of work that moved."""
         wanted = self._looks_wanted
         moved = self._finish_what_ended()
         claimed = self._claim_what_is_due()
-        self._beat()
+        self._heartbeat.beat({**self.counters, "in_hand": len(self._in_hand), "capacity": self._capacity})
         with self._calm:
             self._looks_done = wanted
             self._calm.notify_all()
@@ -211,21 +206,6 @@ class Rounds:
             return
         log.info("released", count=len(held))
         self._bell.ring(held)
-
-    def _beat(self) -> None:
-        if time.monotonic() - self._last_beat < BEAT_SECONDS:
-            return
-        self._last_beat = time.monotonic()
-        counters = dict(self.counters) | {"in_hand": len(self._in_hand), "capacity": self._capacity}
-        with self._database.transaction() as transaction:
-            processes.beat(
-                transaction.cursor,
-                id=self.id,
-                kind="worker",
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                counters=counters,
-            )
 
     def _free(self) -> int:
         return max(0, self._capacity - len(self._in_hand))

@@ -132,7 +132,7 @@ def _observed(piece: Prepared, subject: RunSubject, verdict: Verdict, began: flo
         attempt_outcome="failed" if could_not else "succeeded",
         outcome=verdict.outcome,
         result={"flows": verdict.flows, "summary": verdict.summary},
-        error="a flow could not be performed to its end" if could_not else None,
+        error=_flow_errors(verdict) if could_not else None,
         elapsed_ms=_milliseconds_since(began),
     )
     return Ended("run", attempt, RunFindings(values, marks))
@@ -149,6 +149,13 @@ def _unobserved(piece: Prepared, began: float, error: str, *, timed_out: bool = 
         elapsed_ms=_milliseconds_since(began),
     )
     return Ended("run", attempt)
+
+
+def _flow_errors(verdict: Verdict) -> str:
+    """The first flow that could not be performed to its end, and how many more there are."""
+    failed = [flow for flow in verdict.flows if "error" in flow]
+    more = f" (and {len(failed) - 1} more flows)" if len(failed) > 1 else ""
+    return f"flow '{failed[0]['name']}': {failed[0]['error']}{more}"
 
 
 def _milliseconds_since(began: float) -> int:

@@ -1,5 +1,6 @@
 """Which schedulers and workers are alive, by their own account, and what they counted."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ from psycopg2.extras import Json
 from shared.database import Cursor
 
 # A process that has not been seen for this long is taken for dead.
-ALIVE_SECONDS = 15.0
+ALIVE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,25 @@ class Process:
     started_at: datetime
     seen_at: datetime
     counters: dict[str, Any]
+
+
+SEEN_ON_HOST = """
+SELECT id, pid
+FROM processes
+WHERE host = %(host)s
+"""
+
+BURY = """
+DELETE FROM processes
+WHERE id = ANY(%(ids)s)
+"""
+
+
+def bury(cursor: Cursor, *, host: str, is_alive: Callable[[int], bool]) -> None:
+    """Strike out the processes of this host that died without a word, so that nobody counts on them."""
+    cursor.execute(SEEN_ON_HOST, {"host": host})
+    dead = [id for id, pid in cursor.fetchall() if not is_alive(pid)]
+    cursor.execute(BURY, {"ids": dead})
 
 
 BEAT = """

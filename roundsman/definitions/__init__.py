@@ -1,0 +1,1 @@
+"""Checklists as people write them down in YAML files."""

@@ -1,0 +1,1 @@
+"""What a client can work with, one module for each kind of object."""
