@@ -105,8 +105,10 @@ def _run_to_its_end(client: Client, checklist: Checklist, variables: dict[str, s
             seconds = checklist["timeout_seconds"] + MARGIN_SECONDS
             return client.runs.wait(started["id"], seconds=seconds, watch=progress.watch)
     except KeyboardInterrupt:
-        later = _look_later(started["id"]) if started else f"`roundsman runs --checklist {checklist['id']}` lists it"
-        raise Interrupted(f"Stopped waiting; the run goes on: {later}") from None
+        if started is None:
+            listed = f"`roundsman runs --checklist {checklist['id']}` lists it if it was started"
+            raise Interrupted(f"Stopped before the run was known; {listed}") from None
+        raise Interrupted(f"Stopped waiting; the run goes on: {_look_later(started['id'])}") from None
 
 
 @contextmanager

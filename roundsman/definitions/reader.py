@@ -13,7 +13,7 @@ MAX_DEPTH = 32
 # An alias weighs as much as what it stands for, so that a few lines cannot become gigabytes.
 MAX_WEIGHT = 2 * 1024 * 1024
 WEIGHT_OF_A_PART = 8
-UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
 # The parser in C is thirty times as fast, but is not everywhere.
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -35,6 +35,9 @@ def read_documents(text: str, file: str) -> list[Part]:
         raise InvalidFile(file, problem, mark.line + 1, mark.column + 1) from None
     except yaml.YAMLError as error:
         raise InvalidFile(file, " ".join(str(error).split())) from None
+    except (ValueError, OverflowError):
+        # The parser in Python lets these through from its reading of \U escapes.
+        raise InvalidFile(file, "an escape in quotes stands for no character") from None
 
 
 class _Reader:
@@ -84,7 +87,7 @@ class _Reader:
     def _scalar(self, event: Any) -> Part:
         self._weigh(event, len(event.value))
         value: Any = event.value
-        if event.implicit[0]:
+        if event.implicit[0] and event.tag is None:
             try:
                 value = read_plain(event.value)
             except DoubtfulScalar as doubt:

@@ -16,6 +16,7 @@ from roundsman.local.unprivileged import User, may_run
 from roundsman.local.waiting import Stopping
 
 INITIALISE_SECONDS = 120.0
+NEEDED_PROGRAMS = ("initdb", "postgres")
 VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 
 
@@ -45,26 +46,37 @@ def find_cluster(directory: Path, user: User | None, place_for_programs: Path) -
     """
     programs = _programs_for(directory)
     if user is not None and not may_run(programs / "postgres", user):
-        copy = place_for_programs / "programs"
         try:
-            shutil.copytree(programs.parent / "lib", copy / "lib")
-            shutil.copytree(programs.parent / "share", copy / "share")
-            (copy / "bin").mkdir()
-            for name in ("initdb", "postgres"):
-                shutil.copy2(programs / name, copy / "bin" / name)
+            copy = _copy_of_programs(programs, place_for_programs)
         except OSError as error:
             raise CannotStart(
                 f"the user with id {user.uid}, whom Postgres runs as, may not enter {programs}, and "
                 f"copying it failed: {error}"
             ) from error
-        programs = copy / "bin"
-        if not may_run(programs / "postgres", user):
+        programs = copy
+        if not all(may_run(programs / name, user) for name in NEEDED_PROGRAMS):
             raise CannotStart(
                 f"the user with id {user.uid}, whom Postgres runs as, can run its programs neither in "
                 f"{_programs_for(directory)} nor in {programs}: install roundsman where every user may "
                 "enter, run it as an ordinary user, or set DATABASE_URL"
             )
     return Cluster(directory, programs, user)
+
+
+def _copy_of_programs(programs: Path, place: Path) -> Path:
+    """Copies of the programs and of all that they load, placed to each other as in the package: the programs
+    find the libraries that were bundled with it by a path relative to their own."""
+    package = programs.parent.parent
+    copy = place / package.name / programs.parent.name
+    for name in ("lib", "share"):
+        shutil.copytree(programs.parent / name, copy / name)
+    (copy / "bin").mkdir()
+    for name in NEEDED_PROGRAMS:
+        shutil.copy2(programs / name, copy / "bin" / name)
+    bundled = package.with_name(f"{package.name}.libs")
+    if bundled.is_dir():
+        shutil.copytree(bundled, place / bundled.name)
+    return copy / "bin"
 
 
 def initialise(cluster: Cluster, log: Path, *, fsync: bool, stopping: Stopping) -> None:

@@ -269,7 +269,7 @@ def test_a_value_that_is_no_json_is_refused_before_it_is_sent(service, client):
     ],
 )
 def test_a_url_where_no_service_can_be_is_refused(url):
-    with pytest.raises(InvalidAddress, match="expected a URL such as http://127.0.0.1:8080"):
+    with pytest.raises(InvalidAddress, match=r"expected a URL such as http://127\.0\.0\.1:8080"):
         Client(url, "k")
 
 

