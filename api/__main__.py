@@ -6,11 +6,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from gevent import monkey
+
 from shared.settings import read_settings
 
 
 def main() -> None:
     """Become gunicorn; it forks the processes and restarts one that dies."""
+    monkey.patch_all()
     settings = read_settings(os.environ)
     metrics = Path(tempfile.mkdtemp(prefix="roundsman-metrics-"))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
@@ -21,6 +24,7 @@ def main() -> None:
         f"--workers={settings.api_processes}",
         "api.server:application()",
     ]
+    # Imported late: prometheus_client looks for its folder, and others for locks and sockets, when they are imported.
     from gunicorn.app.wsgiapp import run
 
     master = os.getpid()

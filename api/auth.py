@@ -13,8 +13,6 @@ from api.store.keys import ApiKey
 
 View = TypeVar("View", bound=Callable[..., object])
 
-CHALLENGE = {"WWW-Authenticate": 'Bearer realm="roundsman", Basic realm="roundsman"'}
-
 
 def public(view: View) -> View:
     """Mark a view as open to everybody."""
@@ -31,7 +29,7 @@ def presented_secret() -> str | None:
     """The secret that this request presents, whatever it may be; None when there is none."""
     authorization = request.authorization
     if authorization is None:
-        return None
+        return "" if request.headers.get("Authorization") else None  # an unreadable secret is not the same as none
     if authorization.type == "bearer":
         return authorization.token or ""
     if authorization.type == "basic":
@@ -43,14 +41,14 @@ def authenticate() -> ApiKey:
     """The key that this request presents; raises Unauthorized."""
     presented = presented_secret()
     if presented is None:
-        raise Unauthorized("this needs an API key: Authorization: Bearer <key>", headers=CHALLENGE)
+        raise Unauthorized("this needs an API key: Authorization: Bearer <key>")
     secret = keys.read_secret(presented)
     found = None
     if secret is not None:
         with services().database.reading() as cursor:
             found = keys.authenticate(cursor, secret)
     if found is None:
-        raise Unauthorized("the API key is not known, or has been revoked", headers=CHALLENGE)
+        raise Unauthorized("the API key is not known, or has been revoked")
     g.key = found
     return found
 

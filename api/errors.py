@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response
+from psycopg2.errors import ForeignKeyViolation
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
@@ -15,6 +16,8 @@ from shared.domain.json_text import InvalidJson
 from shared.errors import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
+
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="roundsman", Basic realm="roundsman"'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,9 @@ class MalformedBody(Problem):
 
 class Unauthorized(Problem):
     status = 401
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers=CHALLENGE)
 
 
 class NotFound(Problem):
@@ -93,6 +99,7 @@ def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(Problem, problem_response)
     app.register_error_handler(InvalidJson, _invalid_json)
     app.register_error_handler(DatabaseUnavailable, _database_unavailable)
+    app.register_error_handler(ForeignKeyViolation, _gone_meanwhile)
     app.register_error_handler(HTTPException, _http_exception)
     app.register_error_handler(Exception, _accident)
 
@@ -107,6 +114,13 @@ def _database_unavailable(error: DatabaseUnavailable) -> Response:
     return problem_response(
         Problem("the database is out of reach; nothing was changed", status=503, headers={"Retry-After": "2"})
     )
+
+
+def _gone_meanwhile(error: ForeignKeyViolation) -> Response:
+    """What a row was to belong to was there when the request came, and was deleted before its transaction ended."""
+    if (error.diag.constraint_name or "").endswith("_account_id_fkey"):
+        return problem_response(Unauthorized("the account of this API key has been closed"))
+    return problem_response(NotFound("what this belongs to has just been deleted"))
 
 
 def _http_exception(error: HTTPException) -> WerkzeugResponse:

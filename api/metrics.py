@@ -14,6 +14,7 @@ from shared.errors import DatabaseUnavailable
 from shared.store import processes
 
 REQUESTS = Counter("roundsman_http_requests", "Requests answered.", ["method", "endpoint", "status"])
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 SECONDS = Histogram("roundsman_http_request_seconds", "Time to answer a request.", ["endpoint"])
 
 
@@ -68,7 +69,7 @@ def exposition() -> bytes:
 
 
 def count_requests(app: Flask) -> None:
-    """Count every answer by endpoint (never by path: a path is whatever a client makes up) and its time."""
+    """Count every answer by endpoint (never by path: a path is whatever a client makes up, as is a method) and its time."""
 
     @app.before_request
     def begin() -> None:
@@ -77,6 +78,7 @@ def count_requests(app: Flask) -> None:
     @app.after_request
     def count(response: Response) -> Response:
         endpoint = request.endpoint or "none"
-        REQUESTS.labels(request.method, endpoint, response.status_code).inc()
+        method = request.method if request.method in METHODS else "other"
+        REQUESTS.labels(method, endpoint, response.status_code).inc()
         SECONDS.labels(endpoint).observe(time.perf_counter() - g.get("began", time.perf_counter()))
         return response

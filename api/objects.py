@@ -1,6 +1,5 @@
 """Rows as clients see them."""
 
-from dataclasses import asdict
 from typing import Any
 
 from api.schemas.fields import write_timestamp
@@ -23,11 +22,19 @@ def key_object(key: ApiKey) -> dict[str, Any]:
 
 
 def checklist_object(checklist: Checklist) -> dict[str, Any]:
-    shown = asdict(checklist)
-    del shown["account_id"]
-    shown["created_at"] = write_timestamp(checklist.created_at)
-    shown["updated_at"] = write_timestamp(checklist.updated_at)
-    return shown
+    return {
+        "id": checklist.id,
+        "name": checklist.name,
+        "worker_url": checklist.worker_url,
+        "flows": checklist.flows,
+        "queue": checklist.queue,
+        "timeout_seconds": checklist.timeout_seconds,
+        "first_value": checklist.first_value,
+        "rules": checklist.rules,
+        "variables": checklist.variables,
+        "created_at": write_timestamp(checklist.created_at),
+        "updated_at": write_timestamp(checklist.updated_at),
+    }
 
 
 def run_object(run: Run) -> dict[str, Any]:

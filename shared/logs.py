@@ -9,7 +9,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 SECRET_NAMES = re.compile(r"authorization|api_?key|secret|password|lease_token|admin_token|cookie", re.IGNORECASE)
-SECRET_TEXT = re.compile(r"rk_[0-9a-zA-Z]+_[0-9a-zA-Z]+|whsec_[A-Za-z0-9+/=]+|(?<=//)[^/@\s]*:[^/@\s]*(?=@)")
+SECRET_TEXT = re.compile(r"\brk_[0-9a-zA-Z]+_[0-9a-zA-Z]+|whsec_[A-Za-z0-9+/=]+|(?<=//)[^/@\s]*:[^/@\s]*(?=@)")
 REDACTED = "[redacted]"
 
 
@@ -27,7 +27,9 @@ def redact(value: Any, name: str = "") -> Any:
         return {key: redact(item, str(key)) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [redact(item) for item in value]
-    return value
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    return SECRET_TEXT.sub(REDACTED, repr(value))  # as it would be written in the end
 
 
 def configure_logs(process: str, log_format: Literal["auto", "json", "text"], level: str) -> None:
@@ -44,7 +46,11 @@ def configure_logs(process: str, log_format: Literal["auto", "json", "text"], le
     ]
     after: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if as_text:
-        after += [_redact_event, structlog.dev.ConsoleRenderer()]
+        # Plain tracebacks: rich ones show local variables, and those hold what must not be shown.
+        console = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+        after += [_redact_event, console, _redact_line]
     else:
         after += [structlog.processors.format_exc_info, _redact_event, structlog.processors.JSONRenderer()]
     handler = logging.StreamHandler(sys.stderr)
@@ -63,4 +69,9 @@ def configure_logs(process: str, log_format: Literal["auto", "json", "text"], le
 
 
 def _redact_event(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    return {key: redact(value, key) for key, value in event.items()}
+    return {key: value if key == "exc_info" else redact(value, key) for key, value in event.items()}
+
+
+def _redact_line(_logger: Any, _method: str, line: Any) -> str:
+    """The console writes the traceback itself, when the event has been redacted already."""
+    return SECRET_TEXT.sub(REDACTED, line)

@@ -46,7 +46,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         try:
             values[name] = read(text)
         except ValueError:
-            problems.append(f"{variable} is {text[:100]!r}; it accepts {accepts}")
+            shown = "something else" if variable.endswith("_URL") else repr(text[:100])  # a URL may hold a password
+            problems.append(f"{variable} is {shown}; it accepts {accepts}")
     if problems:
         raise InvalidSettings("; ".join(problems))
     return Settings(**values)

@@ -88,14 +88,17 @@ class Rounds:
             self._calm.notify_all()
         self._thread.join(timeout=10.0)
         deadline = time.monotonic() + grace_seconds
-        while self._in_hand and time.monotonic() < deadline:
-            self._wake.wait(max(0.0, min(0.2, deadline - time.monotonic())))
-            self._wake.clear()
+        try:
+            while self._in_hand and (remaining := deadline - time.monotonic()) > 0:
+                self._wake.wait(min(0.2, remaining))
+                self._wake.clear()
+                self._finish_what_ended()
+            for performer in self._performers.values():
+                performer.cancel_all()
             self._finish_what_ended()
-        for performer in self._performers.values():
-            performer.cancel_all()
-        self._finish_what_ended()
-        self._release_the_rest()
+            self._release_the_rest()
+        except DatabaseUnavailable as error:
+            log.warning("left_to_expire", count=len(self._in_hand), error=str(error))
         self._heartbeat.stop()
 
     def run_once(self) -> int:
@@ -121,12 +124,16 @@ class Rounds:
                 moved = self.run_once()
             except DatabaseUnavailable as error:
                 log.warning("database_away", error=str(error))
-                self._wake_after(0.5)
+                self._pause(0.5)
+                continue
+            except Exception:  # a worker that lives but makes no rounds would be worse than one that logs and goes on
+                log.exception("round_broke")
+                self._pause(1.0)
                 continue
             if moved == 0 or self._free() == 0:
                 self._wake.wait(BUSY_LOOK_SECONDS if self._is_busy() and self._free() else self._sweep_seconds)
 
-    def _wake_after(self, seconds: float) -> None:
+    def _pause(self, seconds: float) -> None:
         # Ended work sets the event again and again while the database is away: a plain wait is what paces this.
         deadline = time.monotonic() + seconds
         while not self._stopping and (remaining := deadline - time.monotonic()) > 0:
@@ -198,12 +205,8 @@ class Rounds:
         ]
         if not released:
             return
-        try:
-            with self._database.transaction() as transaction:
-                held = work.finish(transaction.cursor, released)
-        except DatabaseUnavailable as error:
-            log.warning("release_failed", count=len(released), error=str(error))
-            return
+        with self._database.transaction() as transaction:
+            held = work.finish(transaction.cursor, released)
         log.info("released", count=len(held))
         self._bell.ring(held)
 

@@ -10,7 +10,7 @@ from flask import Response
 from api.auth import authenticate, caller, is_admin, presented_secret, public
 from api.blueprint import IDEMPOTENCY_KEY, Blueprint
 from api.creating import Answer, create, idempotency_key
-from api.errors import NotFound, Unauthorized
+from api.errors import InvalidInput, NotFound, Unauthorized
 from api.objects import key_object
 from api.paging import page_of, read_integer_cursor
 from api.schemas.answers import PageQuery
@@ -90,27 +90,27 @@ def _open_account(name: str) -> Answer:
 
 
 def _add_key(name: str, presented: str) -> Answer:
-    """A further key. Its secret is derived from the caller's, so that a repeated request can be told it again
-    although the answer is kept without it."""
+    """A further key. With an Idempotency-Key its secret is derived from the caller's, so that a repeated request can
+    be told it again although the answer is kept without it."""
     repeatable = idempotency_key() is not None
 
     def creation(transaction: Transaction) -> Answer:
         salt = secrets.token_hex(16)
         secret = _derived_secret(presented, salt) if repeatable else keys.new_secret()
         key = keys.add(transaction.cursor, caller().account_id, name, secret)
-        told = {"salt": salt} if repeatable else {"api_key": secret.text}
+        told = {"salt": salt, "made_by": caller().id} if repeatable else {"api_key": secret.text}
         return Answer(_without_use(key_object(key)) | told, 201)
 
     answer = create(creation)
-    if repeatable:
-        kept = dict(answer.body)
-        answer = Answer(
-            kept | {"api_key": _derived_secret(presented, kept.pop("salt")).text},
-            answer.status,
-            answer.headers,
-        )
-        answer.body.pop("salt")
-    return answer
+    return _with_secret(answer, presented) if repeatable else answer
+
+
+def _with_secret(answer: Answer, presented: str) -> Answer:
+    """The answer as it is kept, with the secret in the place of what it is derived from."""
+    if answer.body["made_by"] != caller().id:
+        raise InvalidInput("this Idempotency-Key was used with another key of the account; repeat it with that one")
+    secret = _derived_secret(presented, answer.body["salt"])
+    return Answer(_without_use(answer.body) | {"api_key": secret.text}, answer.status, answer.headers)
 
 
 def _derived_secret(presented: str, salt: str) -> keys.Secret:

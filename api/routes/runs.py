@@ -81,12 +81,11 @@ def get_run(run_id: UUID) -> Response:
 def cancel_run(_fields: dict[str, Any], run_id: UUID) -> Response:
     """Cancel a run that has not ended"""
     with services().database.transaction() as transaction:
-        before = _existing_run(transaction.cursor, run_id)
-        if before.state != "canceled" and not work.cancel(
-            transaction.cursor, caller().account_id, id=run_id, reason="canceled by its owner"
-        ):
-            raise Conflict(f"the run has {_existing_run(transaction.cursor, run_id).state} already")
+        _existing_run(transaction.cursor, run_id)
+        work.cancel(transaction.cursor, caller().account_id, id=run_id, reason="canceled by its owner")
         run = _existing_run(transaction.cursor, run_id)
+        if run.state != "canceled":
+            raise Conflict(f"the run has {run.state} already")
         transaction.after_commit(lambda: services().bell.announce([run_id]))
     return Answer(run_object(run)).response()
 

@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from api.auth import public
 from api.blueprint import Blueprint
 from api.creating import Answer
+from api.errors import NotFound
 from api.metrics import exposition
 from api.readiness import readiness
 from api.schemas.service import AliveSchema, ReadySchema
@@ -87,5 +88,5 @@ def docs_asset(name: str) -> Response:
     elif name in DOCS_ASSETS:
         folder = Path(str(files("swagger_ui") / "static"))
     else:
-        return Response(status=404)
+        raise NotFound("there is no such file")
     return send_from_directory(folder, name, max_age=86_400)

@@ -2,13 +2,15 @@
 
 from typing import Any, ClassVar
 
-from marshmallow import Schema, ValidationError, fields, validates_schema
+from marshmallow import ValidationError, fields, validates_schema
 
 from api.schemas.answers import PageQuery
 from api.schemas.fields import (
     Boolean,
     Integer,
+    Items,
     Json,
+    Object,
     Text,
     TextMap,
     Timestamp,
@@ -32,7 +34,7 @@ def is_text(name: str) -> bool:
     return 1 <= len(name) <= 200
 
 
-class ExpectSchema(Schema):
+class ExpectSchema(Object):
     """What a response must be; each failed expectation is a MISS."""
 
     status = Integer(least=100, most=599)
@@ -45,19 +47,17 @@ class ExpectSchema(Schema):
         _check_expressions(data.get("json", {}), "json")
 
 
-class AuthSchema(Schema):
-    basic = fields.List(Text(least=0, most=1_000), metadata={"description": "user name and password"})
+class AuthSchema(Object):
+    basic = Items(Text(least=0, most=1_000), least=2, most=2, metadata={"description": "user name and password"})
     bearer = Text(most=4_000)
 
     @validates_schema
     def check_one(self, data: dict[str, Any], **_: Any) -> None:
         if len(data) != 1:
             raise ValidationError("exactly one of basic and bearer must be given")
-        if "basic" in data and len(data["basic"]) != 2:
-            raise ValidationError("must be two strings: user name and password", "basic")
 
 
-class RequestSchema(Schema):
+class RequestSchema(Object):
     """A request of a flow; {{name}} stands for a variable in every string."""
 
     method = Word("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -83,7 +83,7 @@ class RequestSchema(Schema):
             raise ValidationError({"headers": error.messages}) from None
 
 
-class StepSchema(Schema):
+class StepSchema(Object):
     """An act performs a request; a check looks at the last response."""
 
     act = Text(most=200)
@@ -108,17 +108,12 @@ class StepSchema(Schema):
         _check_expressions({expression: name for name, expression in capture.items()}, "capture")
 
 
-class FlowSchema(Schema):
+class FlowSchema(Object):
     name = Text(most=200, required=True)
-    steps = fields.List(fields.Nested(StepSchema), required=True)
-
-    @validates_schema
-    def check_steps(self, data: dict[str, Any], **_: Any) -> None:
-        if not 1 <= len(data.get("steps", ())) <= MOST_STEPS:
-            raise ValidationError(f"must be 1 to {MOST_STEPS} steps", "steps")
+    steps = Items(fields.Nested(StepSchema), least=1, most=MOST_STEPS, required=True)
 
 
-class RuleSchema(Schema):
+class RuleSchema(Object):
     """How a part of an observed value is compared."""
 
     path = Text(least=0, most=1_000, required=True, metadata={"description": "JSON Pointer; * is any one member"})
@@ -135,14 +130,14 @@ class RuleSchema(Schema):
             raise ValidationError(error.detail, error.pointer.strip("/") or "_schema") from None
 
 
-class ChecklistInput(Schema):
+class ChecklistInput(Object):
     name = Text(most=200, required=True)
     worker_url = Url()
-    flows = fields.List(fields.Nested(FlowSchema))
+    flows = Items(fields.Nested(FlowSchema), least=1, most=MOST_FLOWS)
     queue = Text(most=100, validate=check_queue_name)
     timeout_seconds = Integer(least=1, most=900, load_default=60)
     first_value = Word("accept", "review", load_default="accept")
-    rules = fields.List(fields.Nested(RuleSchema), load_default=list)
+    rules = Items(fields.Nested(RuleSchema), least=0, most=MOST_RULES, load_default=list)
     variables = TextMap("variable", valid_name=is_variable_name, most=100, load_default=dict)
 
     example: ClassVar[dict[str, Any]] = {
@@ -170,13 +165,11 @@ class ChecklistInput(Schema):
             raise ValidationError("exactly one of worker_url, flows and queue must be given")
         if sources == ["queue"]:
             raise ValidationError("checklists that observe through a queue are not available yet", "queue")
-        if len(data.get("rules", ())) > MOST_RULES:
-            raise ValidationError(f"must be at most {MOST_RULES} rules", "rules")
         if "flows" in data:
             _check_flows(data["flows"])
 
 
-class ChecklistSchema(Schema):
+class ChecklistSchema(Object):
     id = fields.Integer(required=True)
     name = fields.String(required=True)
     worker_url = fields.String(required=True, allow_none=True)
@@ -194,7 +187,7 @@ class ChecklistQuery(PageQuery):
     name = Text(most=200, load_default=None, metadata={"description": "only the checklist of this name"})
 
 
-class ChecklistPage(Schema):
+class ChecklistPage(Object):
     data = fields.List(fields.Nested(ChecklistSchema), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
 
@@ -213,8 +206,6 @@ def _check_expressions(expressions: dict[str, Any], field_name: str) -> None:
 
 
 def _check_flows(flows: list[dict[str, Any]]) -> None:
-    if not 1 <= len(flows) <= MOST_FLOWS:
-        raise ValidationError(f"must be 1 to {MOST_FLOWS} flows", "flows")
     names = [flow["name"] for flow in flows]
     twice = {index: {"name": ["is used by another flow"]} for index, name in enumerate(names) if name in names[:index]}
     if twice:

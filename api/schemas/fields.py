@@ -5,13 +5,35 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
 from shared.domain.expression import InvalidExpression, compile_expression
 from shared.domain.urls import header_problem, url_problem
 
 QUEUE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
+
+
+class Object(Schema):
+    """An object of the interface, whose every member is known."""
+
+    error_messages = {"type": "must be an object", "unknown": "is no field of this object"}  # noqa: RUF012 (marshmallow declares it as an instance's)
+
+
+class Items(fields.List):  # type: ignore[type-arg]  # generic only for type checkers
+    """A list within a length, which is looked at before the items are: each of those costs far more than its text."""
+
+    def __init__(
+        self, item: fields.Field[Any] | type[fields.Field[Any]], *, least: int, most: int, **options: Any
+    ) -> None:
+        self._most = most
+        self._bounds = f"must be a list of {least} to {most}"
+        super().__init__(item, validate=validate.Length(least, most, error=self._bounds), **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> list[Any]:
+        if not isinstance(value, list) or len(value) > self._most:
+            raise ValidationError(self._bounds)
+        return super()._deserialize(value, attr, data, **options)
 
 
 class Integer(fields.Integer):
@@ -36,7 +58,7 @@ class Boolean(fields.Boolean):
 
 
 class Text(fields.String):
-    """A string within a length, with no control characters but line breaks and tabs."""
+    """A string within a length, without NUL characters: those cannot be stored."""
 
     def __init__(self, *, least: int = 1, most: int, **options: Any) -> None:
         self._bounds = f"must be a string of {least} to {most} characters"
@@ -47,6 +69,8 @@ class Text(fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         if not isinstance(value, str):
             raise ValidationError(self._bounds)
+        if "\0" in value:
+            raise ValidationError("must not contain NUL characters")
         return value
 
 

@@ -2,17 +2,18 @@
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validates_schema
+from marshmallow import ValidationError, fields, pre_load, validates_schema
 
 from api.schemas.answers import PageQuery
-from api.schemas.fields import Json, QueryInteger, Text, TextMap, Timestamp, Word, is_variable_name
+from api.schemas.fields import Items, Json, Object, QueryInteger, Text, TextMap, Timestamp, Word, is_variable_name
 
 INSTANT = {"type": "string", "format": "date-time", "example": "2026-03-01T12:00:00Z"}
 MOST_ID = 2**53
 MOST_CHECKS = 1_000
+NUMBER_OF_SNAPSHOTS = f"must hold 1 to {MOST_CHECKS} snapshots in all"
 
 
-class RunInput(Schema):
+class RunInput(Object):
     may_be_empty = True
     variables = TextMap("variable", valid_name=is_variable_name, most=100, load_default=dict)
 
@@ -24,20 +25,20 @@ class RunQuery(PageQuery):
     outcome = Word("passed", "changed", "new", "error", load_default=None)
 
 
-class SummarySchema(Schema):
+class SummarySchema(Object):
     match = fields.Integer(required=True)
     miss = fields.Integer(required=True)
     new = fields.Integer(required=True)
     obsolete = fields.Integer(required=True)
 
 
-class DifferenceSchema(Schema):
+class DifferenceSchema(Object):
     pointer = fields.String(required=True)
     expected = Json(metadata={"description": "left out where only the observed value has this member"})
     observed = Json(metadata={"description": "left out where only the expected value has this member"})
 
 
-class AssertionSchema(Schema):
+class AssertionSchema(Object):
     name = fields.String(required=True)
     result = Word("MATCH", "MISS", "NEW", required=True)
     observed = Json(metadata={"description": "left out when there is nothing that was observed"})
@@ -46,14 +47,14 @@ class AssertionSchema(Schema):
     error = fields.String()
 
 
-class RunFlowSchema(Schema):
+class RunFlowSchema(Object):
     name = fields.String(required=True)
     summary = fields.Nested(SummarySchema, required=True)
     error = fields.String()
     assertions = fields.List(fields.Nested(AssertionSchema), required=True)
 
 
-class RunSchema(Schema):
+class RunSchema(Object):
     id = fields.UUID(required=True)
     checklist_id = fields.Integer(required=True, allow_none=True)
     schedule_id = fields.Integer(required=True, allow_none=True)
@@ -70,28 +71,28 @@ class RunSchema(Schema):
     finished_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
 
 
-class RunPage(Schema):
+class RunPage(Object):
     data = fields.List(fields.Nested(RunSchema), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
 
 
-class CheckName(Schema):
+class CheckName(Object):
     flow = Text(most=200, required=True)
     name = Text(most=200, required=True)
 
 
-class AcceptInput(Schema):
+class AcceptInput(Object):
     may_be_empty = True
-    checks = fields.List(fields.Nested(CheckName), metadata={"description": "which checks; all when left out"})
+    checks = Items(
+        fields.Nested(CheckName),
+        least=1,
+        most=MOST_CHECKS,
+        metadata={"description": "which checks; all when left out"},
+    )
     only = Word("new", "miss")  # type: ignore[assignment]  # marshmallow takes fields off the class: nothing is hidden
 
-    @validates_schema
-    def check(self, data: dict[str, Any], **_: Any) -> None:
-        if "checks" in data and not 1 <= len(data["checks"]) <= MOST_CHECKS:
-            raise ValidationError(f"must be 1 to {MOST_CHECKS} checks", "checks")
 
-
-class SnapshotSchema(Schema):
+class SnapshotSchema(Object):
     flow = fields.String(required=True)
     name = fields.String(required=True)
     value = Json(required=True)
@@ -106,12 +107,12 @@ class HistoricalSnapshotSchema(SnapshotSchema):
     superseded_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
 
 
-class SnapshotPage(Schema):
+class SnapshotPage(Object):
     data = fields.List(fields.Nested(SnapshotSchema), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
 
 
-class HistoryPage(Schema):
+class HistoryPage(Object):
     data = fields.List(fields.Nested(HistoricalSnapshotSchema), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
 
@@ -121,37 +122,53 @@ class HistoryQuery(PageQuery):
     name = Text(most=200, required=True)
 
 
-class AcceptedSchema(Schema):
+class AcceptedSchema(Object):
     accepted = fields.List(fields.Nested(CheckName), required=True)
 
 
-class SnapshotValue(Schema):
+class SnapshotValue(Object):
     name = Text(most=200, required=True)
     value = Json(required=True)
 
 
-class SnapshotFlow(Schema):
+class SnapshotFlow(Object):
     name = Text(most=200, required=True)
-    snapshots = fields.List(fields.Nested(SnapshotValue), required=True)
+    snapshots = Items(fields.Nested(SnapshotValue), least=0, most=MOST_CHECKS, required=True)
 
 
-class SnapshotsInput(Schema):
-    flows = fields.List(fields.Nested(SnapshotFlow), required=True)
+class SnapshotsInput(Object):
+    flows = Items(fields.Nested(SnapshotFlow), least=1, most=MOST_CHECKS, required=True)
+
+    @pre_load
+    def count(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Before anything is looked into: flows and snapshots multiply."""
+        flows = data["flows"] if isinstance(data.get("flows"), list) else []
+        inside = [flow.get("snapshots") for flow in flows if isinstance(flow, dict)]
+        if sum(len(items) for items in inside if isinstance(items, list)) > MOST_CHECKS:
+            raise ValidationError(NUMBER_OF_SNAPSHOTS, "flows")
+        return data
 
     @validates_schema
     def check(self, data: dict[str, Any], **_: Any) -> None:
         checks = [(flow["name"], item["name"]) for flow in data.get("flows", ()) for item in flow["snapshots"]]
-        if not 1 <= len(checks) <= MOST_CHECKS:
-            raise ValidationError(f"must hold 1 to {MOST_CHECKS} snapshots", "flows")
+        if not checks:
+            raise ValidationError(NUMBER_OF_SNAPSHOTS, "flows")
         if len(set(checks)) < len(checks):
             raise ValidationError("must name every check once", "flows")
 
 
-class ForgottenFlow(Schema):
+class ForgottenFlow(Object):
     name = Text(most=200, required=True)
-    snapshots = fields.List(Text(most=200), metadata={"description": "check names; the whole flow when left out"})
+    snapshots = Items(
+        Text(most=200),
+        least=0,
+        most=MOST_CHECKS,
+        metadata={"description": "check names; the whole flow when left out"},
+    )
 
 
-class ForgetInput(Schema):
+class ForgetInput(Object):
     may_be_empty = True
-    flows = fields.List(fields.Nested(ForgottenFlow), metadata={"description": "everything when left out"})
+    flows = Items(
+        fields.Nested(ForgottenFlow), least=0, most=MOST_CHECKS, metadata={"description": "everything when left out"}
+    )

@@ -15,6 +15,7 @@ from shared.database import Cursor
 
 State = Literal["pending", "running", "succeeded", "failed", "canceled"]
 TERMINAL = ("succeeded", "failed", "canceled")
+OUR_KINDS = ("run", "job", "delivery")  # what our own workers perform; tasks are popped by external ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ candidates AS (
         FROM work
         WHERE work.account_id = waiting_accounts.account_id
           AND state = 'pending' AND kind IN ('run', 'job', 'delivery')
+          AND kind = ANY(%(kinds)s)
           AND due_at <= coalesce(%(now)s, now())
         ORDER BY due_at, id
         LIMIT 2 * %(limit)s
@@ -123,10 +125,19 @@ FROM claimed_work
 
 
 def claim(
-    cursor: Cursor, *, worker: str, limit: int, margin_seconds: float, now: datetime | None = None
+    cursor: Cursor,
+    *,
+    worker: str,
+    limit: int,
+    margin_seconds: float,
+    kinds: Sequence[str] = OUR_KINDS,
+    now: datetime | None = None,
 ) -> list[ClaimedWork]:
-    """Lease at most `limit` due pieces of work that our own workers perform, fairly between accounts."""
-    cursor.execute(CLAIM, {"worker": worker, "limit": limit, "margin_seconds": margin_seconds, "now": now})
+    """Lease at most `limit` due pieces of work of these kinds, fairly between accounts."""
+    cursor.execute(
+        CLAIM,
+        {"worker": worker, "limit": limit, "margin_seconds": margin_seconds, "kinds": list(kinds), "now": now},
+    )
     return [ClaimedWork(*row) for row in cursor.fetchall()]
 
 

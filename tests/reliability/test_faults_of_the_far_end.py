@@ -1,4 +1,4 @@
-"""Whatever a checklist worker answers, or does not: its run ends in its allowance, says why, and the worker lives on."""
+"""Whatever a checklist worker answers, or does not: its run ends in its allowance, says why, and the worker lives."""
 
 import time
 from collections.abc import Iterator
