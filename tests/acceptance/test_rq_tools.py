@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from shared.queues import Bell
 from tests.processes import ServiceProcess, wait_until
 
 
@@ -13,6 +14,7 @@ def rq_info(redis_url: str) -> str:
 
 
 def test_rq_info_shows_our_workers_and_their_queue(environment: dict[str, str], redis_url: str, tmp_path: Path) -> None:
+    Bell(redis_url).ring([])
     with ServiceProcess("worker", environment=environment, log=tmp_path / "worker.log") as worker:
         wait_until(lambda: "1 workers, 1 queues" in rq_info(redis_url), "rq info shows the worker")
         shown = rq_info(redis_url)
