@@ -8,13 +8,13 @@ from pathlib import Path
 
 from gevent import monkey
 
-from shared.settings import read_settings
+from shared.settings import settings_of_process
 
 
 def main() -> None:
     """Become gunicorn; it forks the processes and restarts one that dies."""
     monkey.patch_all()
-    settings = read_settings(os.environ)
+    settings = settings_of_process()
     metrics = Path(tempfile.mkdtemp(prefix="roundsman-metrics-"))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
     sys.argv = [

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from api.errors import Conflict, FieldProblem, InvalidInput
+from api.store.runs import Run
 from shared.database import Cursor
 from shared.domain.snapshot import equal
 from shared.store import checklists, snapshots
-from shared.store.runs import Run
 from shared.store.snapshots import NewSnapshot, Snapshot
 
 CheckKey = tuple[str, str]

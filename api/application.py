@@ -26,7 +26,7 @@ class IdConverter(IntegerConverter):
 
 def build_application(settings: Settings) -> Flask:
     """The application with its services; opens no connection before the first request."""
-    app = Flask("api")
+    app = Flask("api", static_folder=None)
     app.url_map.converters["id"] = IdConverter
     app.url_map.strict_slashes = False
     app.config.update(openapi_settings(), MAX_BODY_BYTES=settings.max_body_bytes)

@@ -1,12 +1,11 @@
 """Make a key from the machine itself, without HTTP: python -m api.keys create --name NAME."""
 
 import argparse
-import os
 import sys
 
 from api.store import keys
 from shared.database import Database
-from shared.settings import read_settings
+from shared.settings import settings_of_process
 
 
 def create_key(database: Database, name: str) -> str:
@@ -25,7 +24,7 @@ def main() -> None:
     name = parser.parse_args().name
     if not 1 <= len(name) <= 200:
         parser.error("--name must be 1 to 200 characters")
-    database = Database(read_settings(os.environ).database_url, size=1, name="keys")
+    database = Database(settings_of_process().database_url, size=1, name="keys")
     sys.stdout.write(create_key(database, name) + "\n")
 
 

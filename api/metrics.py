@@ -69,7 +69,7 @@ def exposition() -> bytes:
 
 
 def count_requests(app: Flask) -> None:
-    """Count every answer by endpoint (never by path: a path is whatever a client makes up, as is a method) and its time."""
+    """Count every answer by endpoint and its time; never by what a client makes up, as paths and methods are."""
 
     @app.before_request
     def begin() -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 from api.schemas.fields import write_timestamp
 from api.store.keys import ApiKey
+from api.store.runs import Run
 from shared.store.checklists import Checklist
-from shared.store.runs import Run
 from shared.store.snapshots import Snapshot
 
 EMPTY_SUMMARY = {"match": 0, "miss": 0, "new": 0, "obsolete": 0}

@@ -7,6 +7,7 @@ from flask import Flask, Response
 
 from api.auth import public
 from api.creating import Answer
+from api.schemas.answers import ProblemSchema
 
 DESCRIPTION = """Roundsman makes the rounds: it runs checklists against approved snapshots.
 
@@ -16,9 +17,15 @@ Errors are RFC 9457 problem details. Unknown fields are refused, and types are s
 
 
 class Api(flask_smorest.Api):
-    """flask-smorest without its own error handling: the application has one table for all errors."""
+    """flask-smorest without its own errors and pages: the application has one table and one form for each."""
+
+    ERROR_SCHEMA = ProblemSchema
+    DEFAULT_ERROR_RESPONSE_NAME = None  # every view names its problems
 
     def _register_error_handlers(self) -> None:
+        pass
+
+    def _register_pagination_header(self) -> None:
         pass
 
 

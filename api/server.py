@@ -1,6 +1,5 @@
 """gunicorn's configuration, and the application it serves."""
 
-import os
 from typing import Any
 
 import gevent.socket
@@ -11,7 +10,7 @@ from prometheus_client import multiprocess
 
 from api import create_app
 from shared.logs import configure_logs
-from shared.settings import read_settings
+from shared.settings import settings_of_process
 
 worker_class = "gevent"
 worker_connections = 1_000
@@ -27,7 +26,7 @@ loglevel = "warning"
 
 def application() -> Flask:
     """The application, configured by the environment."""
-    settings = read_settings(os.environ)
+    settings = settings_of_process()
     configure_logs("api", settings.log_format, settings.log_level)
     return create_app(settings)
 

@@ -1,6 +1,5 @@
 """A scheduler process; several may run side by side."""
 
-import os
 import signal
 import threading
 
@@ -10,13 +9,13 @@ from scheduler.loop import Loop
 from shared.database import Database
 from shared.logs import configure_logs
 from shared.queues import Bell
-from shared.settings import read_settings
+from shared.settings import settings_of_process
 
 log = structlog.get_logger(__name__)
 
 
 def main() -> None:
-    settings = read_settings(os.environ)
+    settings = settings_of_process()
     configure_logs("scheduler", settings.log_format, settings.log_level)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

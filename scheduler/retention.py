@@ -1,11 +1,10 @@
 """Delete what has ended long ago: python -m scheduler.retention, or roundsman prune."""
 
-import os
 import sys
 
 from shared.database import Cursor, Database
 from shared.logs import configure_logs
-from shared.settings import read_settings
+from shared.settings import settings_of_process
 
 ROWS_AT_ONCE = 1_000
 
@@ -78,7 +77,7 @@ def _delete_batch(cursor: Cursor, statement: str, days: int) -> int:
 
 
 def main() -> None:
-    settings = read_settings(os.environ)
+    settings = settings_of_process()
     configure_logs("prune", settings.log_format, settings.log_level)
     deleted = prune(Database(settings.database_url, size=1, name="prune"), days=settings.retention_days)
     sys.stdout.write("pruned: " + ", ".join(f"{count} {name}" for name, count in deleted.items()) + "\n")

@@ -1,6 +1,5 @@
 """Bring the schema up to date: numbered plain SQL, applied by yoyo-migrations (python -m shared.migrate)."""
 
-import os
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -9,7 +8,7 @@ import psycopg2
 from yoyo import get_backend, read_migrations
 
 from shared.logs import configure_logs
-from shared.settings import read_settings
+from shared.settings import settings_of_process
 
 # Any number, as long as nothing else in this database uses it.
 MIGRATION_LOCK = 7_246_001
@@ -33,7 +32,7 @@ def migrate(database_url: str) -> int:
 
 
 def main() -> None:
-    settings = read_settings(os.environ)
+    settings = settings_of_process()
     configure_logs("migrate", settings.log_format, settings.log_level)
     steps = migrate(settings.database_url)
     sys.stdout.write(f"migrated: {steps} new step{'' if steps == 1 else 's'}\n")

@@ -1,6 +1,7 @@
 """Every setting of the three processes, read once from the environment."""
 
 import ipaddress
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
@@ -51,6 +52,14 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     if problems:
         raise InvalidSettings("; ".join(problems))
     return Settings(**values)
+
+
+def settings_of_process() -> Settings:
+    """The settings of this process; ends it with a sentence for each variable that is wrong."""
+    try:
+        return read_settings(os.environ)
+    except InvalidSettings as error:
+        raise SystemExit(f"roundsman: {error}") from None
 
 
 def _integer(least: int, most: int) -> Callable[[str], int]:

@@ -1,10 +1,13 @@
 """Calling the API in the process of the test, with a key."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
+
+_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +47,46 @@ class ApiClient:
         answer = self.post(path, json)
         assert answer.status_code in (201, 202), answer.text
         return answer.json
+
+    def make_checklist(self, name: str | None = None, **fields: Any) -> Any:
+        """A new checklist with a worker that is never called."""
+        source = {} if "flows" in fields else {"worker_url": "http://127.0.0.1:9/"}
+        return self.make("/checklists", {"name": name or f"checklist {next(_numbers)}", **source, **fields})
+
+    def start_run(self, checklist_id: int, **variables: str) -> Any:
+        """A new run, pending."""
+        return self.make(f"/checklists/{checklist_id}/run", {"variables": variables})
+
+    def for_another_thread(self) -> "ApiClient":
+        """The same key on a client of its own."""
+        return ApiClient(self.client.application.test_client(), self.key)
+
+
+def problem(answer: TestResponse, status: int) -> Any:
+    """The problem details of an answer that must be one of this status."""
+    assert answer.status_code == status, answer.text[:500]
+    assert answer.content_type == "application/problem+json", answer.text[:500]
+    body = answer.json
+    assert set(body) == {"type", "title", "status", "detail", "errors"}
+    assert body["status"] == status
+    assert body["title"]
+    assert body["detail"]
+    for error in body["errors"]:
+        assert set(error) == {"pointer", "detail"}
+    return body
+
+
+def pages(api: ApiClient, path: str, limit: int, **query: Any) -> list[Any]:
+    """All rows of a list, page by page; bounded."""
+    rows: list[Any] = []
+    cursor: dict[str, str] = {}
+    for _ in range(100):
+        answer = api.get(path, query_string={"limit": limit} | query | cursor)
+        assert answer.status_code == 200, answer.text
+        assert set(answer.json) == {"data", "next_cursor"}
+        assert len(answer.json["data"]) <= limit
+        rows += answer.json["data"]
+        if answer.json["next_cursor"] is None:
+            return rows
+        cursor = {"cursor": answer.json["next_cursor"]}
+    raise AssertionError("the list has no end")

@@ -4,9 +4,9 @@ import itertools
 from typing import Any
 from uuid import UUID
 
-from api.store import keys
+from api.store import keys, runs
 from shared.database import Cursor
-from shared.store import checklists, runs, work
+from shared.store import checklists, work
 from shared.store.checklists import Checklist, Definition
 from shared.store.work import ClaimedWork, FinishedAttempt, State
 

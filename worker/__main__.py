@@ -9,7 +9,7 @@ import structlog
 from shared.database import Database
 from shared.logs import configure_logs
 from shared.queues import Bell
-from shared.settings import read_settings
+from shared.settings import settings_of_process
 from worker import jobs
 from worker.outbound import Outbound
 from worker.ring_worker import answer_rings
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 def main() -> None:
-    settings = read_settings(os.environ)
+    settings = settings_of_process()
     parser = argparse.ArgumentParser(prog="roundsman worker", description="Perform runs, jobs and deliveries.")
     parser.add_argument("--concurrency", type=int, default=settings.concurrency, help="calls in flight at once")
     concurrency = parser.parse_args().concurrency

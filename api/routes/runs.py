@@ -17,9 +17,10 @@ from api.routes.checklists import NO_CHECKLIST
 from api.schemas.answers import NothingSchema
 from api.schemas.runs import AcceptedSchema, AcceptInput, RunInput, RunPage, RunQuery, RunSchema
 from api.services import services
+from api.store import runs
+from api.store.runs import Run
 from shared.database import Cursor, Transaction
-from shared.store import runs, work
-from shared.store.runs import Run
+from shared.store import work
 
 blueprint = Blueprint("runs", __name__, description="Checklists performed, and what they found.")
 

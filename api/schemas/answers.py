@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from api.schemas.fields import Object, QueryInteger, Text
+from api.schemas.fields import Object, QueryInteger, Text, left_out
 
 
 class FieldProblemSchema(Object):
@@ -22,7 +22,7 @@ class ProblemSchema(Object):
 
 class PageQuery(Object):
     limit = QueryInteger(least=1, most=200, load_default=50, metadata={"description": "rows of a page"})
-    cursor = Text(most=200, load_default=None, metadata={"description": "the next_cursor of an earlier page"})
+    cursor = Text(most=200, load_default=left_out, metadata={"description": "the next_cursor of an earlier page"})
 
 
 class NothingSchema(Object):

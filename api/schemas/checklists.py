@@ -20,6 +20,7 @@ from api.schemas.fields import (
     check_headers,
     check_queue_name,
     is_variable_name,
+    left_out,
 )
 from shared.domain.rules import MATCHES, InvalidRule, parse_rule
 from shared.domain.urls import url_problem
@@ -184,7 +185,7 @@ class ChecklistSchema(Object):
 
 
 class ChecklistQuery(PageQuery):
-    name = Text(most=200, load_default=None, metadata={"description": "only the checklist of this name"})
+    name = Text(most=200, load_default=left_out, metadata={"description": "only the checklist of this name"})
 
 
 class ChecklistPage(Object):

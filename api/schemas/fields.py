@@ -94,6 +94,10 @@ class Url(Text):
         super().__init__(most=2_048, validate=[_is_url], metadata={"format": "uri"}, **options)
 
 
+def left_out() -> None:
+    """The value of a parameter that was left out: a function, so that null is not documented as one to give."""
+
+
 class QueryInteger(Integer):
     """A whole number written in a query string."""
 

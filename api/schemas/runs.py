@@ -5,7 +5,18 @@ from typing import Any
 from marshmallow import ValidationError, fields, pre_load, validates_schema
 
 from api.schemas.answers import PageQuery
-from api.schemas.fields import Items, Json, Object, QueryInteger, Text, TextMap, Timestamp, Word, is_variable_name
+from api.schemas.fields import (
+    Items,
+    Json,
+    Object,
+    QueryInteger,
+    Text,
+    TextMap,
+    Timestamp,
+    Word,
+    is_variable_name,
+    left_out,
+)
 
 INSTANT = {"type": "string", "format": "date-time", "example": "2026-03-01T12:00:00Z"}
 MOST_ID = 2**53
@@ -19,10 +30,10 @@ class RunInput(Object):
 
 
 class RunQuery(PageQuery):
-    checklist_id = QueryInteger(least=1, most=MOST_ID, load_default=None)
-    schedule_id = QueryInteger(least=1, most=MOST_ID, load_default=None)
-    state = Word("pending", "running", "succeeded", "failed", "canceled", load_default=None)
-    outcome = Word("passed", "changed", "new", "error", load_default=None)
+    checklist_id = QueryInteger(least=1, most=MOST_ID, load_default=left_out)
+    schedule_id = QueryInteger(least=1, most=MOST_ID, load_default=left_out)
+    state = Word("pending", "running", "succeeded", "failed", "canceled", load_default=left_out)
+    outcome = Word("passed", "changed", "new", "error", load_default=left_out)
 
 
 class SummarySchema(Object):
@@ -141,11 +152,7 @@ class SnapshotsInput(Object):
 
     @pre_load
     def count(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Before anything is looked into: flows and snapshots multiply."""
-        flows = data["flows"] if isinstance(data.get("flows"), list) else []
-        inside = [flow.get("snapshots") for flow in flows if isinstance(flow, dict)]
-        if sum(len(items) for items in inside if isinstance(items, list)) > MOST_CHECKS:
-            raise ValidationError(NUMBER_OF_SNAPSHOTS, "flows")
+        _check_number_of_snapshots(data)
         return data
 
     @validates_schema
@@ -172,3 +179,16 @@ class ForgetInput(Object):
     flows = Items(
         fields.Nested(ForgottenFlow), least=0, most=MOST_CHECKS, metadata={"description": "everything when left out"}
     )
+
+    @pre_load
+    def count(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        _check_number_of_snapshots(data)
+        return data
+
+
+def _check_number_of_snapshots(data: dict[str, Any]) -> None:
+    """Before anything is looked into: flows and snapshots multiply."""
+    flows = data["flows"] if isinstance(data.get("flows"), list) else []
+    inside = [flow.get("snapshots") for flow in flows if isinstance(flow, dict)]
+    if sum(len(items) for items in inside if isinstance(items, list)) > MOST_CHECKS:
+        raise ValidationError(NUMBER_OF_SNAPSHOTS, "flows")

@@ -88,18 +88,20 @@ def runs_per_second(environment: Mapping[str, str], server_url: str, log: Path) 
         transaction.cursor.execute(
             INSERT_RUNS, {"account_id": checklist.account_id, "checklist_id": checklist.id, "count": RUNS}
         )
-    with ServiceProcess("worker", environment=environment, log=log):
-        with closing(psycopg2.connect(environment["DATABASE_URL"])) as connection:
-            connection.autocommit = True
-            cursor = connection.cursor()
+    with (
+        ServiceProcess("worker", environment=environment, log=log),
+        closing(psycopg2.connect(environment["DATABASE_URL"])) as connection,
+    ):
+        connection.autocommit = True
+        cursor = connection.cursor()
 
-            def all_ended() -> bool:
-                cursor.execute(UNFINISHED, {"checklist_id": checklist.id})
-                return cursor.fetchone() == (0,)
+        def all_ended() -> bool:
+            cursor.execute(UNFINISHED, {"checklist_id": checklist.id})
+            return cursor.fetchone() == (0,)
 
-            wait_until(all_ended, "all runs have ended", seconds=120)
-            cursor.execute(RATE, {"checklist_id": checklist.id})
-            succeeded, seconds = cursor.fetchone() or (0, 0.0)
+        wait_until(all_ended, "all runs have ended", seconds=120)
+        cursor.execute(RATE, {"checklist_id": checklist.id})
+        succeeded, seconds = cursor.fetchone() or (0, 0.0)
     database.close()
     assert succeeded == RUNS, f"{RUNS - succeeded} runs were lost or failed: no rate to speak of"
     return float(RUNS / seconds)

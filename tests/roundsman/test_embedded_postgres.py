@@ -3,7 +3,6 @@
 import os
 import shutil
 import stat
-import tempfile
 import subprocess
 import sys
 import tempfile

@@ -1,0 +1,113 @@
+"""Every route of the API, taken from the URL map itself, with an account's objects to fill it with."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from api import create_app
+from shared.database import Database
+from shared.settings import Settings
+from tests.api_client import ApiClient
+from tests.runs import end_run
+
+Route = tuple[str, str]  # method, rule
+
+# Making the application opens no connection.
+ROUTES: list[Route] = sorted(
+    (method, rule.rule)
+    for rule in create_app(Settings()).url_map.iter_rules()
+    for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+)
+
+# A body that each route takes; a route that takes none is not here.
+BODIES: dict[Route, Any] = {
+    ("POST", "/api-keys"): {"name": "another"},
+    ("POST", "/checklists"): {
+        "name": "a checklist with everything",
+        "flows": [
+            {
+                "name": "f",
+                "steps": [
+                    {
+                        "act": "a",
+                        "request": {
+                            "method": "POST",
+                            "url": "http://127.0.0.1:9/",
+                            "headers": {"A": "b"},
+                            "query": {"a": "b"},
+                            "json": {"a": 1},
+                            "auth": {"basic": ["user", "password"]},
+                            "follow_redirects": False,
+                        },
+                        "capture": {"a": "b"},
+                        "expect": {"status": 200, "max_elapsed_ms": 5, "headers": {"A": "b"}, "json": {"a": 1}},
+                    },
+                    {"check": "c", "observe": "body"},
+                ],
+            }
+        ],
+        "timeout_seconds": 5,
+        "first_value": "review",
+        "rules": [{"path": "/a", "match": "regex", "flow": "f", "check": "c", "value": "x"}],
+        "variables": {"a": "b"},
+    },
+    ("PUT", "/checklists/<id:checklist_id>"): {"name": "replaced", "worker_url": "http://127.0.0.1:9/"},
+    ("POST", "/checklists/<id:checklist_id>/run"): {"variables": {"a": "b"}},
+    ("POST", "/checklists/<id:checklist_id>/snapshots"): {
+        "flows": [{"name": "f", "snapshots": [{"name": "c", "value": {"a": 1}}]}]
+    },
+    ("DELETE", "/checklists/<id:checklist_id>/snapshots"): {"flows": [{"name": "f", "snapshots": ["c"]}]},
+    ("POST", "/runs/<uuid:run_id>/cancel"): {},
+    ("POST", "/runs/<uuid:run_id>/accept"): {"checks": [{"flow": "f", "name": "c"}], "only": "new"},
+}
+# Routes whose body may be left out.
+BODY_IS_OPTIONAL = {
+    ("POST", "/api-keys"),
+    ("POST", "/checklists/<id:checklist_id>/run"),
+    ("DELETE", "/checklists/<id:checklist_id>/snapshots"),
+    ("POST", "/runs/<uuid:run_id>/cancel"),
+    ("POST", "/runs/<uuid:run_id>/accept"),
+}
+# What a route needs in its query.
+QUERIES: dict[Route, dict[str, str]] = {
+    ("GET", "/checklists/<id:checklist_id>/snapshots/history"): {"flow": "f", "name": "c"},
+}
+LISTS = [
+    ("GET", "/api-keys"),
+    ("GET", "/checklists"),
+    ("GET", "/runs"),
+    ("GET", "/checklists/<id:checklist_id>/snapshots"),
+    ("GET", "/checklists/<id:checklist_id>/snapshots/history"),
+]
+
+PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account with one of everything; `values` fills the parameters of a rule by name."""
+
+    api: ApiClient
+    values: dict[str, str]
+
+    def call(self, route: Route, *, values: dict[str, str] | None = None, **options: Any) -> Any:
+        """Call a route with this account's key and objects, or with other objects."""
+        method, rule = route
+        filled = self.values | (values or {})
+        path = PARAMETER.sub(lambda parameter: filled[parameter[1]], rule)
+        if "query_string" not in options and route in QUERIES:
+            options["query_string"] = QUERIES[route]
+        return self.api.call(method, path, **options)
+
+
+def an_account_with_everything(api: ApiClient, database: Database) -> Account:
+    """A new account; its run has ended and observed f/c."""
+    api = api.without_key().signed_up()
+    [key] = api.get("/api-keys").json["data"]
+    checklist = api.make_checklist()
+    run = api.start_run(checklist["id"])
+    end_run(database, run["id"], {"f": {"c": 1}})
+    return Account(
+        api,
+        {"checklist_id": str(checklist["id"]), "run_id": run["id"], "key_id": str(key["id"]), "name": "docs.js"},
+    )

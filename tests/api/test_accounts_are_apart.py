@@ -1,0 +1,146 @@
+"""No account sees or changes anything of another: every route of the URL map, tried with the wrong key."""
+
+from typing import Any
+
+import pytest
+
+from shared.database import Database
+from tests.api.routes import BODIES, LISTS, ROUTES, Account, Route, an_account_with_everything
+from tests.api_client import ApiClient, problem
+
+# What another account's key gets: "object" is 404, "list" shows nothing of it, "own" touches the caller's account only.
+EXPECTED: dict[Route, str] = {
+    ("GET", "/"): "public",
+    ("GET", "/health"): "public",
+    ("GET", "/ready"): "public",
+    ("GET", "/metrics"): "public",
+    ("GET", "/docs"): "public",
+    ("GET", "/docs/assets/<name>"): "public",
+    ("GET", "/openapi.json"): "public",
+    ("POST", "/api-keys"): "own",
+    ("GET", "/api-keys"): "list",
+    ("DELETE", "/api-keys"): "own",
+    ("DELETE", "/api-keys/<id:key_id>"): "object",
+    ("POST", "/checklists"): "own",
+    ("GET", "/checklists"): "list",
+    ("GET", "/checklists/<id:checklist_id>"): "object",
+    ("PUT", "/checklists/<id:checklist_id>"): "object",
+    ("DELETE", "/checklists/<id:checklist_id>"): "object",
+    ("POST", "/checklists/<id:checklist_id>/run"): "object",
+    ("GET", "/checklists/<id:checklist_id>/snapshots"): "object",
+    ("GET", "/checklists/<id:checklist_id>/snapshots/history"): "object",
+    ("POST", "/checklists/<id:checklist_id>/snapshots"): "object",
+    ("DELETE", "/checklists/<id:checklist_id>/snapshots"): "object",
+    ("GET", "/runs"): "list",
+    ("GET", "/runs/<uuid:run_id>"): "object",
+    ("POST", "/runs/<uuid:run_id>/cancel"): "object",
+    ("POST", "/runs/<uuid:run_id>/accept"): "object",
+}
+ABSENT = {"checklist_id": "999999999", "run_id": "00000000-0000-7000-8000-000000000000", "key_id": "999999999"}
+
+
+@pytest.fixture(scope="module")
+def owner(api: ApiClient, database: Database) -> Account:
+    return an_account_with_everything(api, database)
+
+
+@pytest.fixture(scope="module")
+def stranger(api: ApiClient, database: Database) -> Account:
+    return an_account_with_everything(api, database)
+
+
+def everything_of(account: Account) -> list[Any]:
+    """All that an account can read of itself."""
+    answers = [account.call(route) for route in LISTS]
+    answers += [account.call(("GET", "/checklists/<id:checklist_id>")), account.call(("GET", "/runs/<uuid:run_id>"))]
+    assert [answer.status_code for answer in answers] == [200] * len(answers)
+    seen = [answer.json for answer in answers]
+    for key in seen[0]["data"]:
+        del key["last_used_at"]
+    return seen
+
+
+def test_every_route_has_an_entry_here() -> None:
+    assert set(EXPECTED) == set(ROUTES)
+
+
+def marked(word: str) -> list[Route]:
+    return sorted(route for route, expected in EXPECTED.items() if expected == word)
+
+
+@pytest.mark.parametrize("route", marked("object"), ids=" ".join)
+def test_an_object_of_another_account_is_as_absent_as_one_that_never_was(
+    owner: Account, stranger: Account, route: Route
+) -> None:
+    before = everything_of(owner)
+    body = {"json": BODIES[route]} if route in BODIES else {}
+    foreign = stranger.call(route, values=owner.values, **body)
+    absent = stranger.call(route, values=ABSENT, **body)
+    assert problem(foreign, 404) == problem(absent, 404)
+    assert everything_of(owner) == before
+
+
+@pytest.mark.parametrize("route", marked("list"), ids=" ".join)
+def test_a_list_shows_the_callers_own_rows_only(owner: Account, stranger: Account, route: Route) -> None:
+    theirs, ours = (account.call(route, query_string={"limit": 200}).json["data"] for account in (owner, stranger))
+    assert theirs
+    assert ours
+    assert not {row["id"] for row in theirs} & {row["id"] for row in ours}
+
+
+@pytest.mark.parametrize("route", sorted(set(ROUTES) - set(marked("public"))), ids=" ".join)
+def test_nothing_but_what_is_public_and_signing_up_works_without_a_key(owner: Account, route: Route) -> None:
+    body = {"json": BODIES[route]} if route in BODIES else {}
+    answer = Account(owner.api.without_key(), owner.values).call(route, **body)
+    if route == ("POST", "/api-keys"):
+        assert answer.status_code == 201
+    else:
+        problem(answer, 401)
+
+
+@pytest.mark.parametrize("route", marked("public"), ids=" ".join)
+def test_what_is_public_asks_for_no_key(owner: Account, route: Route) -> None:
+    with Account(owner.api.without_key(), owner.values).call(route) as answer:
+        assert answer.status_code == (503 if route[1] == "/ready" else 200)
+
+
+def test_filtering_by_a_checklist_of_another_account_finds_nothing(owner: Account, stranger: Account) -> None:
+    found = stranger.call(("GET", "/runs"), query_string={"checklist_id": owner.values["checklist_id"]})
+    assert (found.status_code, found.json["data"]) == (200, [])
+
+
+def test_a_cursor_of_another_account_leads_to_ones_own_rows(owner: Account, stranger: Account) -> None:
+    for route in marked("list"):
+        for account in (owner, stranger):
+            if route[1] == "/api-keys":
+                account.api.make("/api-keys", {})
+            elif route[1] == "/checklists":
+                account.api.make_checklist()
+            else:
+                account.api.start_run(int(account.values["checklist_id"]))
+        cursor = owner.call(route, query_string={"limit": 1}).json["next_cursor"]
+        ours = {row["id"] for row in stranger.call(route).json["data"]}
+        found = {row["id"] for row in stranger.call(route, query_string={"cursor": cursor}).json["data"]}
+        assert found <= ours
+
+
+def test_idempotency_keys_of_another_account_replay_nothing(owner: Account, stranger: Account) -> None:
+    headers = {"Idempotency-Key": "shared"}
+    body = {"name": "mine alone", "worker_url": "http://127.0.0.1:9/"}
+    first = owner.api.post("/checklists", body, headers=headers)
+    second = stranger.api.post("/checklists", body, headers=headers)
+    assert first.json["id"] != second.json["id"]
+    assert "Idempotent-Replay" not in second.headers
+
+
+def test_a_stranger_cannot_wait_for_the_run_of_another(owner: Account, stranger: Account) -> None:
+    route = ("POST", "/checklists/<id:checklist_id>/run")
+    problem(stranger.call(route, values=owner.values, headers={"Prefer": "wait=5"}), 404)
+
+
+def test_closing_an_account_leaves_all_others_alone(owner: Account, api: ApiClient, database: Database) -> None:
+    leaving = an_account_with_everything(api, database)
+    before = everything_of(owner)
+    assert leaving.api.delete("/api-keys").status_code == 200
+    problem(leaving.api.get("/checklists"), 401)
+    assert everything_of(owner) == before

@@ -1,0 +1,242 @@
+"""The OpenAPI document: complete, consistent in itself, and true to what the API really takes and answers."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from jsonschema.validators import validator_for
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from api import create_app
+from shared.database import Database
+from shared.settings import Settings
+from tests.api_client import ApiClient
+from tests.runs import end_run
+
+METHODS = {"get", "put", "post", "delete", "patch"}
+NOT_DOCUMENTED = {"/openapi.json", "/docs/assets/<name>"}
+
+# Making the application opens no connection.
+APP = create_app(Settings())
+DOCUMENT: dict[str, Any] = APP.test_client().get("/openapi.json").json or {}
+OPERATIONS = [
+    pytest.param(path, method, operation, id=f"{method} {path}")
+    for path, item in DOCUMENT["paths"].items()
+    for method, operation in item.items()
+    if method in METHODS
+]
+every_operation = pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
+
+
+def nodes(value: Any, place: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object in the document, with where it is."""
+    if isinstance(value, dict):
+        yield place, value
+        for name, member in value.items():
+            yield from nodes(member, f"{place}/{name}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from nodes(item, f"{place}/{index}")
+
+
+def validator(schema: dict[str, Any]) -> Draft202012Validator:
+    """A validator of this schema of the document, whose references are resolved in the document."""
+    registry = Registry().with_resource("urn:openapi", DRAFT202012.create_resource(DOCUMENT))
+    absolute = {"$ref": schema["$ref"].replace("#", "urn:openapi#", 1)} if "$ref" in schema else schema
+    return Draft202012Validator(absolute, registry=registry, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+def test_the_document_is_openapi_3_1_and_says_what_it_is_about() -> None:
+    assert DOCUMENT["openapi"] == "3.1.0"
+    assert DOCUMENT["info"]["title"] == "Roundsman"
+    assert DOCUMENT["info"]["version"]
+    assert DOCUMENT["info"]["license"]["identifier"] == "Apache-2.0"
+    assert set(DOCUMENT) <= {"openapi", "info", "servers", "paths", "components", "security", "tags", "externalDocs"}
+
+
+def test_every_route_is_documented_and_nothing_else_is() -> None:
+    routes = {
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in APP.url_map.iter_rules()
+        if rule.rule not in NOT_DOCUMENTED
+        for method in rule.methods or ()
+    }
+    documented = {(path, method) for path, item in DOCUMENT["paths"].items() for method in item if method in METHODS}
+    assert documented == {route for route in routes if route[1] in METHODS}
+
+
+def test_every_reference_leads_somewhere_and_every_schema_is_referred_to() -> None:
+    references = {node["$ref"] for _, node in nodes(DOCUMENT) if isinstance(node.get("$ref"), str)}
+    assert references
+    for reference in references:
+        target: Any = DOCUMENT
+        for step in reference.removeprefix("#/").split("/"):
+            assert step in target, reference
+            target = target[step]
+    unused = {f"#/components/schemas/{name}" for name in DOCUMENT["components"]["schemas"]} - references
+    assert unused == set()
+
+
+def test_every_schema_is_a_json_schema() -> None:
+    metaschema = validator_for({"$schema": "https://json-schema.org/draft/2020-12/schema"})
+    for schema in DOCUMENT["components"]["schemas"].values():
+        metaschema.check_schema(schema)
+    for place, node in nodes(DOCUMENT["paths"]):
+        if place.endswith("/schema"):
+            metaschema.check_schema(node)
+
+
+def test_objects_are_closed() -> None:
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        assert schema["additionalProperties"] is False, name
+        assert set(schema.get("required", ())) <= set(schema["properties"]), name
+
+
+@every_operation
+def test_an_operation_has_a_summary_and_a_tag_that_is_explained(path: str, method: str, operation: Any) -> None:
+    assert 5 <= len(operation["summary"]) <= 120
+    assert not operation["summary"].endswith(".")
+    explained = {tag["name"]: tag["description"] for tag in DOCUMENT["tags"]}
+    assert operation["tags"]
+    assert all(explained[tag] for tag in operation["tags"])
+
+
+@every_operation
+def test_the_parameters_of_a_path_are_documented(path: str, method: str, operation: Any) -> None:
+    parameters = DOCUMENT["paths"][path].get("parameters", []) + operation.get("parameters", [])
+    in_path = {parameter["name"] for parameter in parameters if parameter["in"] == "path"}
+    assert in_path == set(re.findall(r"{(\w+)}", path))
+    assert all(parameter["required"] for parameter in parameters if parameter["in"] == "path")
+    names = [(parameter["in"], parameter["name"]) for parameter in parameters]
+    assert len(names) == len(set(names))
+    for parameter in parameters:
+        assert "null" not in parameter["schema"].get("type", ()), parameter["name"]  # a URL cannot say null
+
+
+def is_public(operation: Any) -> bool:
+    return {} in operation.get("security", [None]) or operation.get("security") == []
+
+
+@every_operation
+def test_an_operation_that_needs_a_key_says_so_and_what_comes_without(path: str, method: str, operation: Any) -> None:
+    view = APP.view_functions[endpoint(path, method)]
+    assert is_public(operation) == getattr(view, "is_public", False)
+    assert DOCUMENT["security"] == [{"bearer": []}, {"basic": []}]
+    assert ("401" in operation["responses"]) == (operation.get("security") != [])
+
+
+def endpoint(path: str, method: str) -> str:
+    adapter = APP.url_map.bind("")
+    concrete = path.replace("{run_id}", "00000000-0000-0000-0000-000000000000")
+    return str(adapter.match(re.sub(r"{\w+}", "1", concrete), method.upper())[0])
+
+
+@every_operation
+def test_problems_are_documented_as_problems(path: str, method: str, operation: Any) -> None:
+    assert any(status.startswith("2") for status in operation["responses"])
+    for status, response in operation["responses"].items():
+        assert response["description"]
+        if status[0] in "45" and path != "/ready":
+            assert response["content"] == {
+                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+            }
+    if "{" in path:
+        assert "404" in operation["responses"]
+    if "requestBody" in operation:
+        assert {"400", "422"} <= set(operation["responses"])
+    if operation.get("security") != []:
+        assert "503" in operation["responses"]
+
+
+@every_operation
+def test_the_example_of_a_body_is_valid_by_its_own_schema(path: str, method: str, operation: Any) -> None:
+    if "requestBody" not in operation:
+        return
+    [(content_type, content)] = operation["requestBody"]["content"].items()
+    assert content_type == "application/json"
+    if validator(content["schema"]).is_valid({}) and "example" not in content:
+        assert path.endswith("/cancel")  # a body that has no members needs no example
+        return
+    assert list(validator(content["schema"]).iter_errors(content["example"])) == []
+
+
+@every_operation
+def test_creating_operations_document_their_idempotency_key(path: str, method: str, operation: Any) -> None:
+    headers = {parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "header"}
+    creates = method == "post" and {"201", "202"} & set(operation["responses"])
+    assert ("Idempotency-Key" in headers) == bool(creates)
+
+
+def test_what_the_api_really_answers_is_what_is_documented(api: ApiClient, database: Database) -> None:
+    api = api.without_key().signed_up()
+    checklist = api.make_checklist(rules=[{"path": "/a", "match": "approx", "value": 1}])
+    with_flows = api.make_checklist(flows=[{"name": "f", "steps": [{"check": "c"}]}])
+    id, name = checklist["id"], checklist["name"]
+    for observed in ({"f": {"a": 1, "b": None}}, {"f": {"a": 2, "c": []}, "g": {"x": {"y": 1}}}):
+        run = api.start_run(id)["id"]
+        end_run(database, run, observed)
+    key = api.make("/api-keys", {})
+    pending = api.start_run(id)["id"]
+    body = {"name": name, "worker_url": "http://127.0.0.1:9/"}
+    values = {"flows": [{"name": "f", "snapshots": [{"name": "a", "value": None}]}]}
+    answered = set()
+    for method, template, path, options in (
+        ("get", "/", "/", {}),
+        ("get", "/health", "/health", {}),
+        ("get", "/ready", "/ready", {}),
+        ("post", "/api-keys", "/api-keys", {"json": {}}),
+        ("post", "/api-keys", "/api-keys", {"json": {"name": 1}}),
+        ("get", "/api-keys", "/api-keys", {}),
+        ("get", "/api-keys", "/api-keys?limit=0", {}),
+        ("delete", "/api-keys/{key_id}", f"/api-keys/{key['id']}", {}),
+        ("delete", "/api-keys/{key_id}", f"/api-keys/{key['id']}", {}),
+        ("post", "/checklists", "/checklists", {"json": body | {"name": "another"}}),
+        ("post", "/checklists", "/checklists", {"json": body}),
+        ("post", "/checklists", "/checklists", {"data": b"{", "content_type": "application/json"}),
+        ("post", "/checklists", "/checklists", {"data": b"{}", "content_type": "text/plain"}),
+        ("post", "/checklists", "/checklists", {"data": b" " * 1_048_577, "content_type": "application/json"}),
+        ("get", "/checklists", "/checklists", {}),
+        ("get", "/checklists", "/checklists?limit=1", {}),
+        ("get", "/checklists/{checklist_id}", f"/checklists/{id}", {}),
+        ("get", "/checklists/{checklist_id}", f"/checklists/{with_flows['id']}", {}),
+        ("get", "/checklists/{checklist_id}", "/checklists/999999", {}),
+        ("put", "/checklists/{checklist_id}", f"/checklists/{id}", {"json": body}),
+        ("post", "/checklists/{checklist_id}/run", f"/checklists/{id}/run", {}),
+        ("get", "/runs", "/runs", {}),
+        ("get", "/runs/{run_id}", f"/runs/{run}", {}),
+        ("get", "/runs/{run_id}", f"/runs/{pending}", {}),
+        ("post", "/runs/{run_id}/cancel", f"/runs/{run}/cancel", {}),
+        ("post", "/runs/{run_id}/cancel", f"/runs/{pending}/cancel", {}),
+        ("post", "/runs/{run_id}/accept", f"/runs/{run}/accept", {}),
+        ("get", "/checklists/{checklist_id}/snapshots", f"/checklists/{id}/snapshots", {}),
+        (
+            "get",
+            "/checklists/{checklist_id}/snapshots/history",
+            f"/checklists/{id}/snapshots/history?flow=f&name=a",
+            {},
+        ),
+        ("post", "/checklists/{checklist_id}/snapshots", f"/checklists/{id}/snapshots", {"json": values}),
+        ("delete", "/checklists/{checklist_id}/snapshots", f"/checklists/{id}/snapshots", {}),
+        ("delete", "/checklists/{checklist_id}", f"/checklists/{id}", {}),
+        ("delete", "/api-keys", "/api-keys", {}),
+        ("delete", "/api-keys", "/api-keys", {}),
+    ):
+        answer = api.call(method.upper(), path, **options)
+        responses = DOCUMENT["paths"][template][method]["responses"]
+        assert str(answer.status_code) in responses, (method, path, answer.text[:300])
+        documented = responses[str(answer.status_code)]
+        answered.add((template, method))
+        if "content" not in documented:
+            assert answer.data == b""
+            continue
+        [(content_type, content)] = documented["content"].items()
+        assert answer.content_type == content_type
+        problems = [
+            f"{error.json_path}: {error.message}" for error in validator(content["schema"]).iter_errors(answer.json)
+        ]
+        assert problems == [], (method, path)
+    everything = {(path, method) for path, item in DOCUMENT["paths"].items() for method in item if method in METHODS}
+    assert everything - answered == {("/metrics", "get"), ("/docs", "get")}

@@ -1,0 +1,89 @@
+"""Retention: what has ended long ago goes, with its attempts; nothing else does."""
+
+from uuid import UUID
+
+import pytest
+
+from scheduler import retention
+from shared.database import Database
+from shared.store import work
+from tests.factories import an_account, an_ended, claimed_work, some_work
+from tests.rows import row_counts, work_row
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_there(database: Database) -> None:
+    with database.transaction() as transaction:
+        transaction.cursor.execute("DELETE FROM accounts")
+
+
+def ended_days_ago(database: Database, days: int, count: int = 1) -> list[UUID]:
+    with database.transaction() as transaction:
+        claimed = claimed_work(transaction.cursor, limit=count)
+        work.finish(transaction.cursor, [an_ended(item) for item in claimed])
+        ids = [item.id for item in claimed]
+        transaction.cursor.execute(
+            "UPDATE work SET finished_at = now() - make_interval(days => %s) WHERE id = ANY(%s)", (days, ids)
+        )
+    return ids
+
+
+def test_work_that_ended_before_the_retention_goes_with_its_attempts(database: Database) -> None:
+    ended_days_ago(database, 31, count=2)
+    [young] = ended_days_ago(database, 29)
+    assert retention.prune(database, days=30)["work"] == 2
+    with database.reading() as cursor:
+        assert work_row(cursor, young).state == "succeeded"
+        assert row_counts(cursor)["attempts"] == 1
+
+
+def test_work_that_has_not_ended_stays_however_old_it_is(database: Database) -> None:
+    with database.transaction() as transaction:
+        some_work(transaction.cursor, due_in_seconds=-90 * 86_400)
+        claimed_work(transaction.cursor)
+        transaction.cursor.execute("UPDATE work SET created_at = now() - interval '90 days'")
+    assert retention.prune(database, days=1)["work"] == 0
+
+
+def test_more_than_a_batch_is_deleted_batch_by_batch(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "ROWS_AT_ONCE", 2)
+    ended_days_ago(database, 31, count=5)
+    assert retention.prune(database, days=30)["work"] == 5
+
+
+def test_an_event_stays_as_long_as_a_delivery_of_it(database: Database) -> None:
+    with database.transaction() as transaction:
+        cursor, account = transaction.cursor, an_account(transaction.cursor)
+        cursor.execute(
+            "INSERT INTO events (account_id, type, data, created_at)"
+            " SELECT %s, 't', '{}', now() - interval '31 days' FROM generate_series(1, 2) RETURNING id",
+            (account,),
+        )
+        delivered, _ = cursor.fetchall()
+        cursor.execute(
+            "INSERT INTO work (account_id, kind, event_id, max_attempts, timeout_seconds)"
+            " VALUES (%s, 'delivery', %s, 4, 30)",
+            (account, delivered),
+        )
+    assert retention.prune(database, days=30)["events"] == 1
+    with database.reading() as cursor:
+        cursor.execute("SELECT id FROM events")
+        assert cursor.fetchall() == [delivered]
+
+
+def test_idempotency_keys_go_after_a_day(database: Database) -> None:
+    with database.transaction() as transaction:
+        transaction.cursor.execute(
+            "INSERT INTO idempotency_keys (account_id, key, fingerprint, created_at)"
+            " SELECT %s, hours::text, '', now() - make_interval(hours => hours) FROM unnest(ARRAY[23, 25]) AS hours",
+            (an_account(transaction.cursor),),
+        )
+    assert retention.prune(database, days=30)["idempotency_keys"] == 1
+
+
+def test_pruning_passes_over_what_another_pruner_holds(database: Database) -> None:
+    [held] = ended_days_ago(database, 31)
+    with database.transaction() as other:
+        other.cursor.execute("SELECT id FROM work WHERE id = %s FOR UPDATE", (held,))
+        assert retention.prune(database, days=30)["work"] == 0
+    assert retention.prune(database, days=30)["work"] == 1
