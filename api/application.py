@@ -8,7 +8,7 @@ from api.errors import register_error_handlers
 from api.metrics import count_requests
 from api.openapi import Api, openapi_settings, serve_openapi
 from api.request_log import log_requests
-from api.routes import checklists, keys, runs, service, snapshots
+from api.routes import checklists, keys, runs, schedule_actions, schedules, service, snapshots
 from api.services import Services
 from api.waiting import Finished
 from shared.database import Database
@@ -42,7 +42,7 @@ def build_application(settings: Settings) -> Flask:
     require_keys(app)
     forbid_storing(app)
     api = Api(app)
-    for module in (service, keys, checklists, runs, snapshots):
+    for module in (service, keys, checklists, runs, snapshots, schedules, schedule_actions):
         api.register_blueprint(module.blueprint)
     serve_openapi(app, api)
     app.add_url_rule("/docs/assets/<name>", view_func=service.docs_asset)

@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from api.errors import FieldProblem, InvalidInput
 Row = TypeVar("Row")
 
 
-def write_cursor(last_id: int | UUID) -> str:
+def write_cursor(last_id: int | UUID | datetime) -> str:
     """A cursor that continues behind this row.
 
     >>> read_integer_cursor(write_cursor(41))
@@ -40,11 +41,28 @@ def read_uuid_cursor(cursor: str | None) -> UUID | None:
         raise _invalid() from None
 
 
+def read_instant_cursor(cursor: str | None) -> datetime | None:
+    """The instant before which the page begins; None without a cursor. Raises InvalidInput.
+
+    >>> read_instant_cursor(write_cursor(datetime.fromisoformat("2026-03-01T12:00:00+00:00"))).isoformat()
+    '2026-03-01T12:00:00+00:00'
+    """
+    if cursor is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(_decode(cursor))
+    except ValueError:
+        raise _invalid() from None
+    if instant.tzinfo is None:
+        raise _invalid()
+    return instant
+
+
 def page_of(
     rows: Sequence[Row],
     limit: int,
     as_object: Callable[[Row], dict[str, Any]],
-    last_id: Callable[[Row], int | UUID],
+    last_id: Callable[[Row], int | UUID | datetime],
 ) -> dict[str, Any]:
     """The page as clients see it; `rows` holds one more than the limit when there is a next page."""
     shown = rows[:limit]

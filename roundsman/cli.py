@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from roundsman.commands import accepting, checklists, running, runs, service
+from roundsman.commands import accepting, checklists, running, runs, schedules, service
 from roundsman.commands.failures import Roundsman
 
 
@@ -27,6 +27,7 @@ for command in (
     runs.show,
     checklists.checklists,
     checklists.apply_files,
+    schedules.schedules,
     service.migrate,
     service.api,
     service.scheduler,

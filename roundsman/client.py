@@ -20,6 +20,7 @@ from roundsman.address import DEFAULT_URL, checked_key, is_loopback, service_url
 from roundsman.resources.checklists import Checklists
 from roundsman.resources.keys import Keys
 from roundsman.resources.runs import Runs
+from roundsman.resources.schedules import Schedules
 from roundsman.resources.snapshots import Snapshots
 from roundsman.transport import Bearer, Transport
 
@@ -48,6 +49,7 @@ class Client:
         self.keys = Keys(transport)
         self.checklists = Checklists(transport)
         self.runs = Runs(transport)
+        self.schedules = Schedules(transport)
         self.snapshots = Snapshots(transport)
 
     def close(self) -> None:

@@ -1,11 +1,12 @@
-"""The scheduler's loop: two verbs, each asked "again at once?", and a sleep until there is something to do."""
+"""The scheduler's loop: three verbs, each saying whether there is more to do, and a sleep until something is due."""
 
-import threading
 from collections import Counter
 
 import structlog
 
-from scheduler import sweep
+from scheduler import due, sweep
+from scheduler.store import seconds_until_due
+from scheduler.wake_up import WakeUp
 from shared.database import Database
 from shared.errors import DatabaseUnavailable
 from shared.heartbeat import Heartbeat
@@ -13,39 +14,48 @@ from shared.queues import Bell
 
 log = structlog.get_logger(__name__)
 
-SHORTEST_SLEEP_SECONDS = 0.005
+SHORTEST_SLEEP_SECONDS = 0.002  # Postgres keeps microseconds, a sleep does not: never spin on what is due in an instant
 
 
 class Loop:
-    """Runs until `stopping` is set; several may run at once, on one machine or many."""
+    """Runs until its wake-up is stopped; several may run at once, on one machine or many."""
 
-    def __init__(self, database: Database, bell: Bell, *, sweep_seconds: float, stopping: threading.Event) -> None:
+    def __init__(self, database: Database, bell: Bell, wake_up: WakeUp, *, sweep_seconds: float) -> None:
         self.counters: Counter[str] = Counter()
         self._database = database
         self._bell = bell
+        self._wake_up = wake_up
         self._sweep_seconds = sweep_seconds
-        self._stopping = stopping
         self._heartbeat = Heartbeat(database, "scheduler")
 
     def run(self) -> None:
-        while not self._stopping.is_set():
+        while not self._wake_up.is_stopping:
             try:
                 pause = self.run_once()
             except DatabaseUnavailable as error:
                 log.warning("database_away", error=str(error))
                 pause = min(1.0, self._sweep_seconds)
-            self._stopping.wait(pause)
+            except (
+                Exception
+            ):  # a scheduler that lives but decides nothing would be worse than one that logs and goes on
+                log.exception("round_broke")
+                pause = 1.0
+            self._wake_up.sleep(pause)
         self._heartbeat.stop()
 
     def run_once(self) -> float:
         """One round of the loop; how long to sleep before the next, 0 when there is more to do."""
+        fired = due.fire_due_schedules(self._database, self._bell)
+        self.counters["schedules_fired"] += fired
+        if fired == due.SCHEDULES_AT_ONCE:
+            return 0.0
         more = sweep.expire_leases(self._database, self._bell)
-        self.counters["sweeps"] += 1
         self.counters["rung"] += sweep.ring_for_due_work(self._database, self._bell)
         self._heartbeat.beat(self.counters)
         if more:
             return 0.0
-        next_due = sweep.seconds_until_due(self._database)
+        with self._database.reading() as cursor:
+            next_due = seconds_until_due(cursor)
         if next_due is None:
             return self._sweep_seconds
         return min(self._sweep_seconds, max(SHORTEST_SLEEP_SECONDS, next_due))

@@ -14,6 +14,8 @@ class CrashPoint(StrEnum):
     WORKER_AFTER_RESPONSE = "worker.after_response"
     WORKER_BEFORE_COMMIT = "worker.before_commit"
     WORKER_AFTER_COMMIT = "worker.after_commit"
+    SCHEDULER_BEFORE_FIRING_COMMIT = "scheduler.before_firing_commit"
+    SCHEDULER_AFTER_FIRING_COMMIT = "scheduler.after_firing_commit"
     SCHEDULER_BEFORE_COMMIT = "scheduler.before_commit"
     SCHEDULER_AFTER_COMMIT = "scheduler.after_commit"
 

@@ -23,7 +23,7 @@ PERFORM = "worker.jobs.perform"
 FINISHED_CHANNEL = "roundsman:finished"
 
 IDS_PER_RING = 500
-RINGS_WAITING = 4  # one wakes one worker, which passes the bell on; more only pile up
+RINGS_WAITING = 32  # one wakes one worker, which passes the bell on; more only pile up
 RING_TTL_SECONDS = 60
 JOB_TIMEOUT_SECONDS = 60
 SILENCE_SECONDS = 1.0  # after a failure Redis is left alone for so long, or every request would pay its time-out

@@ -53,6 +53,12 @@ class ApiClient:
         source = {} if "flows" in fields else {"worker_url": "http://127.0.0.1:9/"}
         return self.make("/checklists", {"name": name or f"checklist {next(_numbers)}", **source, **fields})
 
+    def make_schedule(self, **fields: Any) -> Any:
+        """A new schedule of a new checklist, daily if nothing else is said."""
+        when = {} if {"cron", "interval_seconds", "run_at", "minute"} & set(fields) else {"cron": "@daily"}
+        what = {} if "checklist_id" in fields else {"checklist_id": self.make_checklist()["id"]}
+        return self.make("/schedules", when | what | fields)
+
     def start_run(self, checklist_id: int, **variables: str) -> Any:
         """A new run, pending."""
         return self.make(f"/checklists/{checklist_id}/run", {"variables": variables})

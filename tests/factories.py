@@ -1,13 +1,15 @@
 """Rows with defaults, so that a test states only what matters to it."""
 
 import itertools
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from api.store import keys, runs
+from api.store import keys, runs, schedules
 from shared.database import Cursor
 from shared.store import checklists, work
 from shared.store.checklists import Checklist, Definition
+from shared.store.schedules import Schedule
 from shared.store.work import ClaimedWork, FinishedAttempt, State
 
 _numbers = itertools.count(1)
@@ -84,3 +86,68 @@ def an_ended(claimed: ClaimedWork, state: State = "succeeded", **fields: Any) ->
     """How a claimed piece of work ended: well, unless something else is said."""
     outcome = {"attempt_outcome": "succeeded" if state == "succeeded" else "failed"}
     return FinishedAttempt(claimed.id, claimed.lease_token, state, **(outcome | fields))
+
+
+def a_schedule(cursor: Cursor, checklist: Checklist | None = None, **fields: Any) -> Schedule:
+    """An active schedule, every 10 seconds from `anchor` on unless `fields` say otherwise."""
+    checklist = checklist or a_checklist(cursor)
+    definition: dict[str, Any] = {
+        "name": None,
+        "cron": None,
+        "timezone": "UTC",
+        "interval_seconds": None if {"cron", "run_at", "minute"} & set(fields) else 10,
+        "run_at": None,
+        "minute": None,
+        "recurring": None,
+        "kind": "run",
+        "checklist_id": checklist.id,
+        "target": {"variables": {}},
+        "paused": False,
+        "note": None,
+        "starts_at": None,
+        "ends_at": None,
+        "max_occurrences": None,
+        "jitter_seconds": 0,
+        "overlap": "allow",
+        "catchup_window_seconds": 3600,
+        "coalesce": "all",
+        "pause_on_failure": False,
+        "pause_on_change": False,
+    }
+    anchor = fields.pop("anchor", datetime(2026, 3, 1, tzinfo=UTC))
+    first = fields.pop("next_run_at", fields.get("run_at") or anchor)
+    return schedules.create(
+        cursor,
+        checklist.account_id,
+        schedules.Definition(**(definition | fields)),
+        anchor=anchor,
+        next_run_at=first,
+    )
+
+
+AN_OCCURRENCE = """
+INSERT INTO occurrences (schedule_id, scheduled_for, outcome, reason, work_id)
+VALUES (%(schedule_id)s, %(scheduled_for)s, %(outcome)s, %(reason)s, %(work_id)s)
+"""
+
+
+def an_occurrence(
+    cursor: Cursor,
+    schedule_id: int,
+    scheduled_for: datetime = datetime(2026, 3, 1, tzinfo=UTC),
+    *,
+    outcome: str = "missed",
+    reason: str | None = "outside the catch-up window",
+    work_id: UUID | None = None,
+) -> None:
+    """What became of an instant: missed, unless something else is said."""
+    cursor.execute(
+        AN_OCCURRENCE,
+        {
+            "schedule_id": schedule_id,
+            "scheduled_for": scheduled_for,
+            "outcome": outcome,
+            "reason": reason,
+            "work_id": work_id,
+        },
+    )

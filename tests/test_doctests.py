@@ -10,6 +10,14 @@ import shared.domain
 
 MODULES = [
     *(f"shared.domain.{module.name}" for module in pkgutil.iter_modules(shared.domain.__path__)),
+    "api.cron_sentence",
+    "api.paging",
+    "api.schedule_targets",
+    "api.schemas.fields",
+    "api.sentences",
+    "api.store.keys",
+    "scheduler.jitter",
+    "scheduler.occurrences",
     "worker.exchange",
     "worker.expectations",
     "worker.flow_request",

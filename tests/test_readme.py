@@ -112,7 +112,7 @@ def test_the_two_commands_bring_up_a_service_that_shows_a_change(service: str) -
 
 def test_every_other_block_does_what_readme_says(service: str, terminal: Terminal) -> None:
     printed = [terminal.run(block) for block in TYPED]
-    apply, again, worker, rounds, accept, document = printed
+    apply, again, worker, rounds, accept, document, schedule = printed
     assert "created" in apply
     assert "NEW" in apply
     assert "passed" in again
@@ -122,6 +122,11 @@ def test_every_other_block_does_what_readme_says(service: str, terminal: Termina
     assert '"accepted":[{"flow":"shop","name":"price of tea"}]' in accept
     assert re.findall(r'"result":"([A-Z]+)"', accept) == ["MATCH"]
     assert '"status":"ok"' in document
+    assert "At 02:30, in Europe/Berlin" in schedule
+    assert '"sentence":"Every 2 seconds"' in schedule
+    assert '"trigger":"manual","state":"succeeded"' in schedule
+    assert '"outcome":"fired"' in schedule
+    assert '"state":"paused"' in schedule
 
 
 def test_ci_runs_the_commands_that_readme_gives_to_developers() -> None:

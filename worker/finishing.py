@@ -8,8 +8,8 @@ import psycopg2
 import structlog
 
 from shared.crash_points import CrashPoint, reach
-from shared.database import Database
-from shared.store import work
+from shared.database import Cursor, Database
+from shared.store import schedules, work
 from worker.performer import Ended, Performer
 
 log = structlog.get_logger(__name__)
@@ -41,9 +41,18 @@ def _finish_in_one_transaction(
         for kind in sorted({item.kind for item in batch}):
             recorded = [item for item in batch if item.kind == kind and item.attempt.id in held]
             performers[kind].record(transaction.cursor, recorded)
+        _tell_schedules(transaction.cursor, [item for item in batch if item.attempt.id in held])
         reach(CrashPoint.WORKER_BEFORE_COMMIT)
     reach(CrashPoint.WORKER_AFTER_COMMIT)
     return held
+
+
+def _tell_schedules(cursor: Cursor, ended: Sequence[Ended]) -> None:
+    """Let a schedule begin what waited for this work, and sleep if it is to after work like this."""
+    scheduled = {item.attempt.id: item.schedule_id for item in ended if item.schedule_id is not None}
+    if scheduled:
+        schedules.release_held(cursor, sorted(set(scheduled.values())))
+        schedules.pause_after(cursor, list(scheduled))
 
 
 def _without_result(item: Ended) -> Ended:

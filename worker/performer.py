@@ -23,6 +23,7 @@ class Ended:
 
     kind: str
     attempt: FinishedAttempt
+    schedule_id: int | None = None
     findings: Any = None
 
 

@@ -135,7 +135,7 @@ def _observed(piece: Prepared, subject: RunSubject, verdict: Verdict, began: flo
         error=_flow_errors(verdict) if could_not else None,
         elapsed_ms=_milliseconds_since(began),
     )
-    return Ended("run", attempt, RunFindings(values, marks))
+    return Ended("run", attempt, piece.work.schedule_id, RunFindings(values, marks))
 
 
 def _unobserved(piece: Prepared, began: float, error: str, *, timed_out: bool = False) -> Ended:
@@ -148,7 +148,7 @@ def _unobserved(piece: Prepared, began: float, error: str, *, timed_out: bool = 
         error=error,
         elapsed_ms=_milliseconds_since(began),
     )
-    return Ended("run", attempt)
+    return Ended("run", attempt, piece.work.schedule_id)
 
 
 def _flow_errors(verdict: Verdict) -> str:

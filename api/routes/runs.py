@@ -12,13 +12,13 @@ from api.creating import Answer, create
 from api.errors import Conflict, NotFound
 from api.objects import run_object
 from api.paging import page_of, read_uuid_cursor
-from api.preferences import preferred_wait_seconds
 from api.routes.checklists import NO_CHECKLIST
 from api.schemas.answers import NothingSchema
 from api.schemas.runs import AcceptedSchema, AcceptInput, RunInput, RunPage, RunQuery, RunSchema
 from api.services import services
 from api.store import runs
 from api.store.runs import Run
+from api.waiting_for_runs import wait_for_end
 from shared.database import Cursor, Transaction
 from shared.store import work
 
@@ -49,7 +49,7 @@ def run_checklist(fields: dict[str, Any], checklist_id: int) -> Response:
         transaction.after_commit(lambda: services().bell.ring([run.id]))
         return Answer(run_object(run), 202, {"Location": f"/runs/{run.id}"})
 
-    return _wait_for_end(create(creation)).response()
+    return wait_for_end(create(creation)).response()
 
 
 @blueprint.get("/runs")
@@ -118,22 +118,3 @@ def _existing_run(cursor: Cursor, run_id: UUID) -> Run:
     if run is None:
         raise NotFound(NO_RUN)
     return run
-
-
-def _wait_for_end(created: Answer) -> Answer:
-    """The finished run, if the client prefers to wait and it ends in time; else the answer as it is."""
-    seconds = preferred_wait_seconds()
-    if seconds is None:
-        return created
-    account_id, run_id = caller().account_id, UUID(created.body["id"])
-
-    def look() -> Run | None:
-        with services().database.reading() as cursor:
-            run = runs.get(cursor, account_id, run_id)
-        return run if run is not None and run.state in work.TERMINAL else None
-
-    run = services().finished.wait(run_id, look, seconds)
-    headers = created.headers | {"Preference-Applied": f"wait={seconds}"}
-    if run is None:
-        return Answer(created.body, created.status, headers)
-    return Answer(run_object(run), 200, headers)

@@ -7,9 +7,15 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
+from shared.domain.cron import InvalidCron, parse_cron
 from shared.domain.expression import InvalidExpression, compile_expression
 from shared.domain.urls import header_problem, url_problem
+from shared.domain.zones import InvalidZone, zone
 
+INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+FIRST_YEAR, LAST_YEAR = 2000, 2100
 QUEUE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
 
@@ -114,6 +120,40 @@ class Timestamp(fields.Field):  # type: ignore[type-arg]  # generic only for typ
         return write_timestamp(value)
 
 
+class Instant(fields.Field):  # type: ignore[type-arg]  # generic only for type checkers
+    """An instant written in RFC 3339 with its offset from UTC; what is finer than a microsecond is cut off."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.metadata = {"type": "string", "format": "date-time", "example": "2026-03-01T12:00:00Z", **self.metadata}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> datetime:
+        instant = read_instant(value) if isinstance(value, str) else None
+        if instant is None:
+            raise ValidationError(
+                "must be a time in RFC 3339 with its offset from UTC, such as 2026-03-01T12:00:00Z,"
+                f" in the years {FIRST_YEAR} to {LAST_YEAR}"
+            )
+        return instant
+
+
+def read_instant(text: str) -> datetime | None:
+    """The instant in UTC, if the text is one in RFC 3339 within our years.
+
+    >>> read_instant("2026-03-29T02:30:00+02:00")
+    datetime.datetime(2026, 3, 29, 0, 30, tzinfo=datetime.timezone.utc)
+    >>> read_instant("2026-02-30T00:00:00Z") is None
+    True
+    """
+    if not INSTANT.fullmatch(text):
+        return None
+    try:
+        instant = datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):  # a day that does not exist; an offset that leads out of the calendar
+        return None
+    return instant if FIRST_YEAR <= instant.year <= LAST_YEAR else None
+
+
 def write_timestamp(instant: datetime | None) -> str | None:
     """The instant in RFC 3339.
 
@@ -179,6 +219,20 @@ def check_expression(text: str) -> None:
     try:
         compile_expression(text)
     except InvalidExpression as error:
+        raise ValidationError(error.detail) from None
+
+
+def check_cron(text: str) -> None:
+    try:
+        parse_cron(text)
+    except InvalidCron as error:
+        raise ValidationError(error.detail) from None
+
+
+def check_zone(name: str) -> None:
+    try:
+        zone(name)
+    except InvalidZone as error:
         raise ValidationError(error.detail) from None
 
 

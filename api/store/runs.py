@@ -33,8 +33,8 @@ class Run:
 
 
 CREATE = """
-INSERT INTO work (account_id, kind, checklist_id, trigger, spec, max_attempts, timeout_seconds)
-SELECT account_id, 'run', id, %(trigger)s, %(spec)s, %(max_attempts)s, timeout_seconds
+INSERT INTO work (account_id, kind, checklist_id, schedule_id, trigger, spec, max_attempts, timeout_seconds)
+SELECT account_id, 'run', id, %(schedule_id)s, %(trigger)s, %(spec)s, %(max_attempts)s, timeout_seconds
 FROM checklists
 WHERE account_id = %(account_id)s AND id = %(checklist_id)s
 RETURNING id, checklist_id, schedule_id, scheduled_for, trigger, state, outcome, result, error, attempt,
@@ -43,7 +43,13 @@ RETURNING id, checklist_id, schedule_id, scheduled_for, trigger, state, outcome,
 
 
 def create(
-    cursor: Cursor, account_id: int, checklist_id: int, *, trigger: str, variables: dict[str, str]
+    cursor: Cursor,
+    account_id: int,
+    checklist_id: int,
+    *,
+    trigger: str,
+    variables: dict[str, str],
+    schedule_id: int | None = None,
 ) -> Run | None:
     """A run of this checklist, due at once; None when the account has no such checklist."""
     cursor.execute(
@@ -51,6 +57,7 @@ def create(
         {
             "account_id": account_id,
             "checklist_id": checklist_id,
+            "schedule_id": schedule_id,
             "trigger": trigger,
             "spec": Json({"variables": variables}),
             "max_attempts": MAX_ATTEMPTS,

@@ -7,6 +7,7 @@ from roundsman.client import Client
 from roundsman.commands.failures import Refused
 from roundsman.errors import NotFound
 from roundsman.resources.runs import has_ended
+from roundsman.resources.schedule_shapes import Schedule
 from roundsman.resources.shapes import Checklist, Run
 from roundsman.visible import visible
 
@@ -38,6 +39,20 @@ def chosen_checklist(client: Client, text: str) -> Checklist:
     if found is None:
         shown = visible(text, limit=100)
         raise Refused(f"Error: there is no checklist {shown!r}; `roundsman checklists` lists them")
+    return found
+
+
+def chosen_schedule(client: Client, text: str) -> Schedule:
+    """The schedule of this id, or else of this name. Raises Refused."""
+    if ID.fullmatch(text):
+        try:
+            return client.schedules.get(int(text))
+        except NotFound:
+            pass  # a name may be made of digits, too
+    found = client.schedules.named(text) if text else None
+    if found is None:
+        shown = visible(text, limit=100)
+        raise Refused(f"Error: there is no schedule {shown!r}; `roundsman schedules` lists them")
     return found
 
 

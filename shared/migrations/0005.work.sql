@@ -64,6 +64,8 @@ CREATE INDEX work_due_tasks ON work (account_id, queue, priority DESC, due_at, i
 CREATE INDEX work_leases ON work (lease_expires_at) WHERE state = 'running';
 CREATE INDEX work_of_account ON work (account_id, kind, id DESC);
 CREATE INDEX work_of_checklist ON work (checklist_id, id DESC) WHERE checklist_id IS NOT NULL;
+-- What a schedule has going, and what it last had succeed and fail.
+CREATE INDEX work_of_schedule ON work (schedule_id, state, id DESC) WHERE schedule_id IS NOT NULL;
 CREATE INDEX work_of_webhook ON work (webhook_id, id DESC) WHERE webhook_id IS NOT NULL;
 CREATE INDEX work_by_end ON work (finished_at) WHERE finished_at IS NOT NULL;
 

@@ -305,19 +305,3 @@ def due(cursor: Cursor, *, limit: int) -> list[UUID]:
     """Work that is due and was not begun, oldest first."""
     cursor.execute(DUE, {"limit": limit})
     return [row[0] for row in cursor.fetchall()]
-
-
-SECONDS_UNTIL_DUE = """
-SELECT extract(epoch FROM due_at - clock_timestamp())::float8
-FROM work
-WHERE state = 'pending' AND kind IN ('run', 'job', 'delivery') AND due_at > now()
-ORDER BY due_at
-LIMIT 1
-"""
-
-
-def seconds_until_due(cursor: Cursor) -> float | None:
-    """How long until the next piece of pending work is due, by the database's clock; None when there is none."""
-    cursor.execute(SECONDS_UNTIL_DUE)
-    row = cursor.fetchone()
-    return max(0.0, row[0]) if row else None

@@ -8,6 +8,7 @@ from api import create_app
 from shared.database import Database
 from shared.settings import Settings
 from tests.api_client import ApiClient
+from tests.factories import an_occurrence
 from tests.runs import end_run
 
 Route = tuple[str, str]  # method, rule
@@ -18,6 +19,28 @@ ROUTES: list[Route] = sorted(
     for rule in create_app(Settings()).url_map.iter_rules()
     for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
 )
+
+# Stands in a body for the checklist of the account whose objects fill the route.
+OWN_CHECKLIST = 987_654_321
+SCHEDULE = {
+    "name": "a schedule with everything",
+    "cron": "*/5 9-17 * * MON-FRI",
+    "timezone": "Europe/Berlin",
+    "checklist_id": OWN_CHECKLIST,
+    "variables": {"a": "b"},
+    "paused": False,
+    "note": "n",
+    "starts_at": "2026-01-01T00:00:00+01:00",
+    "ends_at": "2099-01-01T00:00:00Z",
+    "max_occurrences": 5,
+    "jitter_seconds": 5,
+    "overlap": "allow",
+    "catchup_window_seconds": 5,
+    "coalesce": "all",
+    "pause_on_failure": True,
+    "pause_on_change": True,
+}
+INTERVAL = {"interval_seconds": 60, "checklist_id": OWN_CHECKLIST}
 
 # A body that each route takes; a route that takes none is not here.
 BODIES: dict[Route, Any] = {
@@ -59,6 +82,13 @@ BODIES: dict[Route, Any] = {
     ("DELETE", "/checklists/<id:checklist_id>/snapshots"): {"flows": [{"name": "f", "snapshots": ["c"]}]},
     ("POST", "/runs/<uuid:run_id>/cancel"): {},
     ("POST", "/runs/<uuid:run_id>/accept"): {"checks": [{"flow": "f", "name": "c"}], "only": "new"},
+    ("POST", "/schedules"): SCHEDULE,
+    ("PUT", "/schedules/<id:schedule_id>"): INTERVAL,
+    ("POST", "/schedules/preview"): {"minute": 30_000_000, "recurring": "weekly"},
+    ("POST", "/schedules/<id:schedule_id>/pause"): {"note": "n"},
+    ("POST", "/schedules/<id:schedule_id>/resume"): {},
+    ("POST", "/schedules/<id:schedule_id>/skip-next"): {},
+    ("POST", "/schedules/<id:schedule_id>/trigger"): {},
 }
 # Routes whose body may be left out.
 BODY_IS_OPTIONAL = {
@@ -67,6 +97,10 @@ BODY_IS_OPTIONAL = {
     ("DELETE", "/checklists/<id:checklist_id>/snapshots"),
     ("POST", "/runs/<uuid:run_id>/cancel"),
     ("POST", "/runs/<uuid:run_id>/accept"),
+    ("POST", "/schedules/<id:schedule_id>/pause"),
+    ("POST", "/schedules/<id:schedule_id>/resume"),
+    ("POST", "/schedules/<id:schedule_id>/skip-next"),
+    ("POST", "/schedules/<id:schedule_id>/trigger"),
 }
 # What a route needs in its query.
 QUERIES: dict[Route, dict[str, str]] = {
@@ -78,6 +112,8 @@ LISTS = [
     ("GET", "/runs"),
     ("GET", "/checklists/<id:checklist_id>/snapshots"),
     ("GET", "/checklists/<id:checklist_id>/snapshots/history"),
+    ("GET", "/schedules"),
+    ("GET", "/schedules/<id:schedule_id>/occurrences"),
 ]
 
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -97,17 +133,28 @@ class Account:
         path = PARAMETER.sub(lambda parameter: filled[parameter[1]], rule)
         if "query_string" not in options and route in QUERIES:
             options["query_string"] = QUERIES[route]
+        if isinstance(body := options.get("json"), dict) and body.get("checklist_id") == OWN_CHECKLIST:
+            options["json"] = body | {"checklist_id": int(filled["checklist_id"])}
         return self.api.call(method, path, **options)
 
 
 def an_account_with_everything(api: ApiClient, database: Database) -> Account:
-    """A new account; its run has ended and observed f/c."""
+    """A new account; its run has ended and observed f/c, and its schedule has missed an instant."""
     api = api.without_key().signed_up()
     [key] = api.get("/api-keys").json["data"]
     checklist = api.make_checklist()
     run = api.start_run(checklist["id"])
     end_run(database, run["id"], {"f": {"c": 1}})
+    schedule = api.make("/schedules", INTERVAL | {"checklist_id": checklist["id"]})
+    with database.reading() as cursor:
+        an_occurrence(cursor, schedule["id"])
     return Account(
         api,
-        {"checklist_id": str(checklist["id"]), "run_id": run["id"], "key_id": str(key["id"]), "name": "docs.js"},
+        {
+            "checklist_id": str(checklist["id"]),
+            "run_id": run["id"],
+            "key_id": str(key["id"]),
+            "schedule_id": str(schedule["id"]),
+            "name": "docs.js",
+        },
     )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.database import Database
-from tests.api.routes import BODIES, LISTS, ROUTES, Account, Route, an_account_with_everything
+from tests.api.routes import BODIES, INTERVAL, LISTS, ROUTES, Account, Route, an_account_with_everything
 from tests.api_client import ApiClient, problem
 
 # What another account's key gets: "object" is 404, "list" shows nothing of it, "own" touches the caller's account only.
@@ -35,8 +35,24 @@ EXPECTED: dict[Route, str] = {
     ("GET", "/runs/<uuid:run_id>"): "object",
     ("POST", "/runs/<uuid:run_id>/cancel"): "object",
     ("POST", "/runs/<uuid:run_id>/accept"): "object",
+    ("POST", "/schedules"): "own",
+    ("GET", "/schedules"): "list",
+    ("GET", "/schedules/<id:schedule_id>"): "object",
+    ("PUT", "/schedules/<id:schedule_id>"): "object",
+    ("DELETE", "/schedules/<id:schedule_id>"): "object",
+    ("GET", "/schedules/<id:schedule_id>/occurrences"): "object",
+    ("POST", "/schedules/<id:schedule_id>/pause"): "object",
+    ("POST", "/schedules/<id:schedule_id>/resume"): "object",
+    ("POST", "/schedules/<id:schedule_id>/skip-next"): "object",
+    ("POST", "/schedules/<id:schedule_id>/trigger"): "object",
+    ("POST", "/schedules/preview"): "own",
 }
-ABSENT = {"checklist_id": "999999999", "run_id": "00000000-0000-7000-8000-000000000000", "key_id": "999999999"}
+ABSENT = {
+    "checklist_id": "999999999",
+    "run_id": "00000000-0000-7000-8000-000000000000",
+    "key_id": "999999999",
+    "schedule_id": "999999999",
+}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +68,8 @@ def stranger(api: ApiClient, database: Database) -> Account:
 def everything_of(account: Account) -> list[Any]:
     """All that an account can read of itself."""
     answers = [account.call(route) for route in LISTS]
-    answers += [account.call(("GET", "/checklists/<id:checklist_id>")), account.call(("GET", "/runs/<uuid:run_id>"))]
+    single = ("/checklists/<id:checklist_id>", "/runs/<uuid:run_id>", "/schedules/<id:schedule_id>")
+    answers += [account.call(("GET", rule)) for rule in single]
     assert [answer.status_code for answer in answers] == [200] * len(answers)
     seen = [answer.json for answer in answers]
     for key in seen[0]["data"]:
@@ -104,9 +121,24 @@ def test_what_is_public_asks_for_no_key(owner: Account, route: Route) -> None:
         assert answer.status_code == (503 if route[1] == "/ready" else 200)
 
 
-def test_filtering_by_a_checklist_of_another_account_finds_nothing(owner: Account, stranger: Account) -> None:
-    found = stranger.call(("GET", "/runs"), query_string={"checklist_id": owner.values["checklist_id"]})
+@pytest.mark.parametrize("rule", ["/runs", "/schedules"])
+def test_filtering_by_a_checklist_of_another_account_finds_nothing(
+    owner: Account, stranger: Account, rule: str
+) -> None:
+    found = stranger.call(("GET", rule), query_string={"checklist_id": owner.values["checklist_id"]})
     assert (found.status_code, found.json["data"]) == (200, [])
+
+
+@pytest.mark.parametrize("route", [("POST", "/schedules"), ("PUT", "/schedules/<id:schedule_id>")], ids=" ".join)
+def test_a_schedule_of_a_checklist_of_another_account_is_refused_as_of_one_that_never_was(
+    owner: Account, stranger: Account, route: Route
+) -> None:
+    foreign, absent = (
+        problem(stranger.call(route, json=INTERVAL | {"checklist_id": int(checklist_id)}), 404)
+        for checklist_id in (owner.values["checklist_id"], ABSENT["checklist_id"])
+    )
+    assert foreign == absent
+    assert [error["pointer"] for error in foreign["errors"]] == ["/checklist_id"]
 
 
 def test_a_cursor_of_another_account_leads_to_ones_own_rows(owner: Account, stranger: Account) -> None:
@@ -116,6 +148,8 @@ def test_a_cursor_of_another_account_leads_to_ones_own_rows(owner: Account, stra
                 account.api.make("/api-keys", {})
             elif route[1] == "/checklists":
                 account.api.make_checklist()
+            elif route[1] == "/schedules":
+                account.call(("POST", route[1]), json=INTERVAL)
             else:
                 account.api.start_run(int(account.values["checklist_id"]))
         cursor = owner.call(route, query_string={"limit": 1}).json["next_cursor"]

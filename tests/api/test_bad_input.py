@@ -45,7 +45,8 @@ def account(route: Route, lasting: Account, spent: list[Account], api: ApiClient
     """The lasting account, but one to throw away for what may delete its objects."""
     if route[0] != "DELETE":
         return lasting
-    if not spent or spent[-1].call(("GET", "/checklists/<id:checklist_id>")).status_code != 200:
+    needed = ("/checklists/<id:checklist_id>", "/schedules/<id:schedule_id>")
+    if not spent or any(spent[-1].call(("GET", rule)).status_code != 200 for rule in needed):
         spent.append(an_account_with_everything(api, database))
     return spent[-1]
 
@@ -173,6 +174,8 @@ PARAMETERS = {
     "/checklists": ["name"],
     "/runs": ["checklist_id", "schedule_id", "state", "outcome"],
     "/checklists/<id:checklist_id>/snapshots/history": ["flow", "name"],
+    "/schedules": ["name", "checklist_id", "state"],
+    "/schedules/<id:schedule_id>/occurrences": ["outcome"],
 }
 
 
@@ -261,3 +264,6 @@ def test_afterwards_every_list_is_still_readable_to_its_end(lasting: Account) ->
     for checklist in pages(lasting.api, "/checklists", 200):
         for sub in ("", "/snapshots"):
             assert lasting.api.get(f"/checklists/{checklist['id']}{sub}").status_code == 200
+    for schedule in pages(lasting.api, "/schedules", 200):
+        for sub in ("", "/occurrences"):
+            assert lasting.api.get(f"/schedules/{schedule['id']}{sub}").status_code == 200

@@ -12,7 +12,7 @@ from schemathesis.checks import not_a_server_error
 
 from tests.api_client import ApiClient
 
-LISTS = ("/checklists", "/runs", "/api-keys")
+LISTS = ("/checklists", "/runs", "/schedules", "/api-keys")
 EXAMPLES = 10
 
 

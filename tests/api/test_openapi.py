@@ -14,6 +14,7 @@ from api import create_app
 from shared.database import Database
 from shared.settings import Settings
 from tests.api_client import ApiClient
+from tests.factories import an_occurrence
 from tests.runs import end_run
 
 METHODS = {"get", "put", "post", "delete", "patch"}
@@ -180,6 +181,13 @@ def test_what_the_api_really_answers_is_what_is_documented(api: ApiClient, datab
         end_run(database, run, observed)
     key = api.make("/api-keys", {})
     pending = api.start_run(id)["id"]
+    daily = {"cron": "@daily", "checklist_id": id}
+    schedule = api.make("/schedules", daily | {"name": "daily"})["id"]
+    finished = api.make(
+        "/schedules", {"run_at": "2050-01-01T00:00:00Z", "ends_at": "2049-01-01T00:00:00Z"} | {"checklist_id": id}
+    )["id"]
+    with database.reading() as cursor:
+        an_occurrence(cursor, schedule)
     body = {"name": name, "worker_url": "http://127.0.0.1:9/"}
     values = {"flows": [{"name": "f", "snapshots": [{"name": "a", "value": None}]}]}
     answered = set()
@@ -220,6 +228,27 @@ def test_what_the_api_really_answers_is_what_is_documented(api: ApiClient, datab
         ),
         ("post", "/checklists/{checklist_id}/snapshots", f"/checklists/{id}/snapshots", {"json": values}),
         ("delete", "/checklists/{checklist_id}/snapshots", f"/checklists/{id}/snapshots", {}),
+        ("post", "/schedules", "/schedules", {"json": daily}),
+        ("post", "/schedules", "/schedules", {"json": daily | {"name": "daily"}}),
+        ("post", "/schedules", "/schedules", {"json": daily | {"checklist_id": 999999}}),
+        ("post", "/schedules", "/schedules", {"json": daily | {"uri": "http://127.0.0.1:9/"}}),
+        ("post", "/schedules/{schedule_id}/trigger", f"/schedules/{schedule}/trigger", {}),
+        ("get", "/schedules", "/schedules", {}),
+        ("get", "/schedules", "/schedules?limit=1&state=active", {}),
+        ("get", "/schedules/{schedule_id}", f"/schedules/{schedule}", {}),
+        ("get", "/schedules/{schedule_id}", f"/schedules/{finished}", {}),
+        ("get", "/schedules/{schedule_id}/occurrences", f"/schedules/{schedule}/occurrences", {}),
+        ("get", "/schedules/{schedule_id}/occurrences", "/schedules/999999/occurrences", {}),
+        ("post", "/schedules/{schedule_id}/pause", f"/schedules/{schedule}/pause", {"json": {"note": "n"}}),
+        ("post", "/schedules/{schedule_id}/pause", f"/schedules/{finished}/pause", {}),
+        ("post", "/schedules/{schedule_id}/skip-next", f"/schedules/{schedule}/skip-next", {}),
+        ("post", "/schedules/{schedule_id}/resume", f"/schedules/{schedule}/resume", {}),
+        ("post", "/schedules/{schedule_id}/resume", f"/schedules/{finished}/resume", {}),
+        ("post", "/schedules/{schedule_id}/skip-next", f"/schedules/{schedule}/skip-next", {}),
+        ("post", "/schedules/preview", "/schedules/preview", {"json": daily | {"timezone": "Asia/Kolkata"}}),
+        ("put", "/schedules/{schedule_id}", f"/schedules/{schedule}", {"json": daily}),
+        ("delete", "/schedules/{schedule_id}", f"/schedules/{schedule}", {}),
+        ("delete", "/schedules/{schedule_id}", f"/schedules/{schedule}", {}),
         ("delete", "/checklists/{checklist_id}", f"/checklists/{id}", {}),
         ("delete", "/api-keys", "/api-keys", {}),
         ("delete", "/api-keys", "/api-keys", {}),

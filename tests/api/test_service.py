@@ -137,6 +137,7 @@ def test_only_what_the_documentation_needs_is_served(open_api: ApiClient, name: 
 def test_head_answers_as_get_does_without_a_body_and_changes_nothing(api: ApiClient, database: Database) -> None:
     checklist = api.make_checklist()
     run = api.start_run(checklist["id"])
+    schedule = api.make("/schedules", {"cron": "@daily", "checklist_id": checklist["id"]})
     with database.reading() as cursor:
         before = row_counts(cursor)
     rules = {rule.rule for rule in api.client.application.url_map.iter_rules() if "GET" in (rule.methods or ())}
@@ -144,6 +145,7 @@ def test_head_answers_as_get_does_without_a_body_and_changes_nothing(api: ApiCli
         path = (
             rule.replace("<id:checklist_id>", str(checklist["id"]))
             .replace("<uuid:run_id>", run["id"])
+            .replace("<id:schedule_id>", str(schedule["id"]))
             .replace("<name>", "docs.js")
         )
         answers = [api.call(method, path) for method in ("GET", "HEAD")]

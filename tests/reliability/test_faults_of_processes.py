@@ -15,6 +15,7 @@ from shared.database import Database
 from tests.processes import RunningApi, ServiceProcess, wait_until
 from tests.reliability.checker import check
 from tests.reliability.conftest import Start
+from tests.reliability.test_faults_of_schedulers import FIRING_POINTS
 from tests.target import Target
 
 
@@ -32,12 +33,12 @@ def state_of(service: RunningApi, run_id: str) -> Any:
 
 
 WORKER_POINTS = [point for point in CrashPoint if point.startswith("worker.")]
-SCHEDULER_POINTS = [point for point in CrashPoint if point.startswith("scheduler.")]
+SWEEP_POINTS = [CrashPoint.SCHEDULER_BEFORE_COMMIT, CrashPoint.SCHEDULER_AFTER_COMMIT]
 API_POINTS = [point for point in CrashPoint if point.startswith("api.")]
 
 
 def test_every_crash_point_has_a_test() -> None:
-    assert {*WORKER_POINTS, *SCHEDULER_POINTS, *API_POINTS} == set(CrashPoint)
+    assert {*WORKER_POINTS, *SWEEP_POINTS, *FIRING_POINTS, *API_POINTS} == set(CrashPoint)
 
 
 @pytest.mark.parametrize("point", WORKER_POINTS)
@@ -55,7 +56,7 @@ def test_a_run_ends_although_its_worker_dies(
     assert run["attempts"] == (1 if point is CrashPoint.WORKER_AFTER_COMMIT else 2)
 
 
-@pytest.mark.parametrize("point", SCHEDULER_POINTS)
+@pytest.mark.parametrize("point", SWEEP_POINTS)
 def test_expired_leases_are_taken_back_although_a_scheduler_dies(
     point: CrashPoint, service: RunningApi, target: Target, checklist: Any, start: Start, database: Database
 ) -> None:

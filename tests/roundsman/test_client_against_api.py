@@ -7,6 +7,7 @@ import pytest
 from roundsman.client import Client
 from roundsman.errors import Conflict, Invalid, NotFound, Unauthorized
 from tests.processes import RunningApi
+from tests.roundsman.command_line import environment_of, typed
 
 DEFINITION = {"name": "to-do API", "worker_url": "http://127.0.0.1:9/"}
 
@@ -82,6 +83,46 @@ def test_a_run_is_started_once_listed_and_canceled(client):
         client.runs.accept(run["id"])
     assert client.runs.cancel(run["id"])["state"] == "canceled"
     assert client.runs.wait(run["id"], seconds=5)["state"] == "canceled"
+
+
+def test_schedules_are_created_steered_triggered_and_deleted(client):
+    body = {"name": "s", "cron": "@daily", "checklist_id": client.checklists.create(DEFINITION)["id"]}
+    created = client.schedules.create(body, idempotency_key="once")
+    assert client.schedules.create(body, idempotency_key="once") == created
+    with pytest.raises(Conflict):
+        client.schedules.create(body)
+    id = created["id"]
+    assert client.schedules.get(id) == client.schedules.named("s") == created
+    assert client.schedules.preview(body)["instants"][0]["utc"] == created["next_run_at"]
+    assert client.schedules.pause(id, note="why")["note"] == "why"
+    assert [each["id"] for each in client.schedules.each(state="paused")] == [id]
+    assert client.schedules.resume(id)["state"] == "active"
+    assert client.schedules.skip_next(id)["skip_next"] is True
+    run = client.schedules.trigger(id, idempotency_key="now")
+    assert (run["schedule_id"], run["trigger"]) == (id, "manual")
+    assert client.schedules.trigger(id, idempotency_key="now")["id"] == run["id"]
+    assert client.schedules.get(id)["last"]["id"] == run["id"]
+    assert client.schedules.replace(id, {**body, "cron": "@hourly"})["cron"] == "@hourly"
+    assert list(client.schedules.occurrences(id)) == []
+    client.schedules.delete(id)
+    with pytest.raises(NotFound):
+        client.schedules.get(id)
+
+
+def test_a_schedule_that_is_not_valid_is_told_by_json_pointer(client):
+    with pytest.raises(Invalid) as raised:
+        client.schedules.preview({"cron": "*/0 * * * *", "timezone": "../etc"})
+    assert {each.pointer for each in raised.value.errors} == {"/cron", "/timezone"}
+
+
+def test_schedules_are_listed_and_shown_by_the_command(api, client):
+    checklist_id = client.checklists.create(DEFINITION)["id"]
+    client.schedules.create({"name": "s", "interval_seconds": 3600, "checklist_id": checklist_id})
+    access = environment_of(api.url, client.keys.create("cli")["api_key"])
+    for command in (["schedules"], ["schedules", "show", "s"], ["schedules", "preview", "--every", "3600"]):
+        result = typed(*command, environment=access)
+        assert result.exit_code == 0
+        assert "Every hour" in result.stdout
 
 
 def test_pages_go_on_where_the_last_one_ended(client):

@@ -9,7 +9,7 @@ import pytest
 import roundsman.commands
 import roundsman.definitions
 
-MODULES = ["roundsman.address", "roundsman.errors"] + [
+MODULES = ["roundsman.address", "roundsman.errors", "roundsman.schedule_rendering"] + [
     module.name
     for package in (roundsman.commands, roundsman.definitions)
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")

@@ -1,15 +1,17 @@
 """The sweep: leases of the dead come back, and due work that nobody began is rung for again."""
 
 import os
-from collections.abc import Collection, Iterable
+import time
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
-from threading import Event
 from uuid import UUID
 
 import pytest
 
+from api.store import schedules
 from scheduler import sweep
 from scheduler.loop import Loop
+from scheduler.wake_up import WakeUp
 from shared.database import Database
 from shared.store import processes
 from shared.store.work import ClaimedWork
@@ -94,10 +96,17 @@ def test_work_that_is_due_later_is_not_rung_for(database: Database, bell: Record
     assert bell.rung == []
 
 
+@pytest.fixture
+def wake_up(database_url: str) -> Iterator[WakeUp]:
+    sleeper = WakeUp(database_url)
+    yield sleeper
+    sleeper.close()
+
+
 def test_the_loop_sleeps_until_the_next_due_work_but_no_longer_than_a_sweep(
-    database: Database, bell: RecordingBell
+    database: Database, bell: RecordingBell, wake_up: WakeUp
 ) -> None:
-    loop = Loop(database, bell, sweep_seconds=2.0, stopping=Event())
+    loop = Loop(database, bell, wake_up, sweep_seconds=2.0)
     assert loop.run_once() == 2.0
     with database.transaction() as transaction:
         some_work(transaction.cursor, due_in_seconds=1)
@@ -108,40 +117,73 @@ def test_the_loop_sleeps_until_the_next_due_work_but_no_longer_than_a_sweep(
 
 
 def test_the_loop_goes_on_at_once_while_batches_are_full(
-    database: Database, bell: RecordingBell, monkeypatch: pytest.MonkeyPatch
+    database: Database, bell: RecordingBell, wake_up: WakeUp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweep, "LEASES_AT_ONCE", 2)
     expired(database, 3)
-    loop = Loop(database, bell, sweep_seconds=2.0, stopping=Event())
+    loop = Loop(database, bell, wake_up, sweep_seconds=2.0)
     assert [loop.run_once(), loop.run_once()] == [0.0, 2.0]
 
 
-def test_a_scheduler_is_seen_alive_until_it_says_good_bye(database: Database, bell: RecordingBell) -> None:
-    stopping = Event()
-    loop = Loop(database, bell, sweep_seconds=2.0, stopping=stopping)
+def test_a_scheduler_is_seen_alive_until_it_says_good_bye(
+    database: Database, bell: RecordingBell, wake_up: WakeUp
+) -> None:
+    loop = Loop(database, bell, wake_up, sweep_seconds=2.0)
     loop.run_once()
     with database.reading() as cursor:
         [alive] = processes.alive(cursor)
     assert (alive.kind, alive.pid) == ("scheduler", os.getpid())
     assert abs((alive.seen_at - datetime.now(UTC)).total_seconds()) < 5
-    stopping.set()
+    wake_up.stop()
     loop.run()
     with database.reading() as cursor:
         assert processes.alive(cursor) == []
 
 
-def test_the_loop_outlives_a_database_that_is_away(bell: RecordingBell) -> None:
-    stopping = Event()
+def test_the_loop_outlives_a_database_that_is_away(
+    bell: RecordingBell, wake_up: WakeUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     away = Database("postgresql:///none?host=/nonexistent", size=1, name="test")
-    loop = Loop(away, bell, sweep_seconds=0.05, stopping=stopping)
+    loop = Loop(away, bell, wake_up, sweep_seconds=0.05)
     pauses: list[float] = []
 
-    def wait(seconds: float) -> bool:
+    def sleep(seconds: float) -> None:
         pauses.append(seconds)
         if len(pauses) == 3:
-            stopping.set()
-        return stopping.is_set()
+            wake_up.stop()
 
-    stopping.wait = wait  # type: ignore[method-assign, assignment] # the pauses are looked at, not slept
+    monkeypatch.setattr(wake_up, "sleep", sleep)
     loop.run()
     assert pauses == [0.05, 0.05, 0.05]
+
+
+def test_a_sleep_is_cut_short_when_the_api_tells_of_a_schedule(database: Database, wake_up: WakeUp) -> None:
+    wake_up.sleep(1)  # begins to listen, which is reason enough to look again
+    with database.transaction() as transaction:
+        schedules.tell_schedulers(transaction.cursor)
+    began = time.monotonic()
+    wake_up.sleep(20)
+    assert time.monotonic() - began < 5
+
+
+def test_a_sleep_is_cut_short_when_the_process_is_to_stop(wake_up: WakeUp) -> None:
+    wake_up.stop()
+    began = time.monotonic()
+    wake_up.sleep(20)
+    assert time.monotonic() - began < 5
+
+
+def test_a_lost_connection_is_made_again(database: Database, wake_up: WakeUp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scheduler.wake_up.RECONNECT_SECONDS", 0)
+    wake_up.sleep(1)
+    with database.reading() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'roundsman wake-up'"
+        )
+    for _ in range(3):
+        wake_up.sleep(0.1)  # hears the good-bye, then the end, then listens anew
+    with database.transaction() as transaction:
+        schedules.tell_schedulers(transaction.cursor)
+    began = time.monotonic()
+    wake_up.sleep(20)
+    assert time.monotonic() - began < 5

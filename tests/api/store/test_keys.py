@@ -11,7 +11,7 @@ from shared.database import Cursor, Database
 from shared.store import snapshots, work
 from shared.store.snapshots import NewSnapshot
 from tests.concurrency import wait_until_blocked
-from tests.factories import a_checklist, a_run, an_account, some_work
+from tests.factories import a_checklist, a_run, a_schedule, an_account, an_occurrence, some_work
 from tests.rows import row_counts
 
 
@@ -112,10 +112,7 @@ def test_with_the_last_key_goes_every_row_of_the_account_and_of_no_other(cursor:
     cursor.execute(
         "INSERT INTO webhooks (account_id, url, event_types) VALUES (%s, 'http://127.0.0.1/', '{*}')", (key.account_id,)
     )
-    cursor.execute(
-        "INSERT INTO schedules (account_id, cron, kind, checklist_id) VALUES (%s, '* * * * *', 'run', %s)",
-        (key.account_id, checklist.id),
-    )
+    an_occurrence(cursor, a_schedule(cursor, checklist).id)
     assert {table for table, count in row_counts(cursor).items() if count == before[table]} == {"processes"}
     assert keys.revoke(cursor, key.account_id, key.id) is True
     assert row_counts(cursor) == before

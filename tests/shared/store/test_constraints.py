@@ -56,6 +56,11 @@ def schedule(**columns: str) -> str:
     return insert("schedules", values | columns)
 
 
+def occurrence(**columns: str) -> str:
+    values = {"schedule_id": "901", "scheduled_for": "'2026-01-02'", "outcome": "'fired'"}
+    return insert("occurrences", values | columns)
+
+
 def webhook(**columns: str) -> str:
     return insert("webhooks", {"account_id": "1", "url": "'http://127.0.0.1/'", "event_types": "'{*}'"} | columns)
 
@@ -104,6 +109,16 @@ REFUSED = {
     "schedules_recurring_with_minute": [schedule(recurring="'daily'"), schedule(cron="NULL", minute="1")],
     "schedules_kind_known": [schedule(kind="'delivery'")],
     "schedules_checklist_for_runs": [schedule(kind="'run'"), schedule(checklist_id="901")],
+    "schedules_bounds_in_order": [schedule(starts_at="now()", ends_at="now() - interval '1 second'")],
+    "schedules_max_occurrences_positive": [schedule(max_occurrences="0")],
+    "schedules_jitter_not_negative": [schedule(jitter_seconds="-1")],
+    "schedules_window_not_negative": [schedule(catchup_window_seconds="-1")],
+    "schedules_overlap_known": [schedule(overlap="'wait'")],
+    "schedules_coalesce_known": [schedule(coalesce="'none'")],
+    "schedules_state_known": [schedule(state="'asleep'")],
+    "occurrences_schedule": [occurrence(schedule_id="9")],
+    "occurrences_outcome_known": [occurrence(outcome="'lost'")],
+    "occurrences_reason_unless_fired": [occurrence(reason="'why'"), occurrence(outcome="'missed'")],
     "schedules_checklist": [schedule(kind="'run'", checklist_id="902")],
     "webhooks_account_unique": [webhook(id="901") + " OVERRIDING"],
     "webhooks_some_event_type": [webhook(event_types="'{}'")],

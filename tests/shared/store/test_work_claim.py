@@ -163,12 +163,3 @@ def test_due_work_is_listed_oldest_first_and_within_a_limit(cursor: Cursor) -> N
     some_work(cursor, account, kind="task")
     assert work.due(cursor, limit=10) == [first, second]
     assert work.due(cursor, limit=1) == [first]
-
-
-def test_the_time_until_the_next_due_work_is_told(cursor: Cursor) -> None:
-    assert work.seconds_until_due(cursor) is None
-    some_work(cursor, due_in_seconds=120)
-    some_work(cursor, due_in_seconds=60)
-    seconds = work.seconds_until_due(cursor)
-    assert seconds is not None
-    assert 50 < seconds <= 60

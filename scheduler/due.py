@@ -1,0 +1,105 @@
+"""Due schedules become work: claimed in bulk, decided one by one, written in bulk, in one transaction a batch."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from scheduler.jitter import jitter
+from scheduler.occurrences import Fate
+from scheduler.planning import Plan, plan
+from scheduler.store import (
+    DueSchedule,
+    NewOccurrence,
+    NewWork,
+    advance,
+    cancel_unfinished,
+    claim_due,
+    insert_occurrences,
+    insert_work,
+    mark_invalid,
+    unfinished,
+)
+from shared.crash_points import CrashPoint, reach
+from shared.database import Cursor, Database
+from shared.queues import Bell
+from shared.store.schedules import HELD_UNTIL, Schedule
+
+log = structlog.get_logger(__name__)
+
+SCHEDULES_AT_ONCE = 500
+
+Instant = tuple[int, datetime]  # a schedule, and an instant of it
+
+
+def fire_due_schedules(database: Database, bell: Bell, now: datetime | None = None) -> int:
+    """Decide on a batch of due schedules and begin their work; how many schedules that were."""
+    with database.transaction() as transaction:
+        due, time = claim_due(transaction.cursor, limit=SCHEDULES_AT_ONCE, now=now)
+        if time is None:
+            return 0
+        ids, canceled = _write(transaction.cursor, due, time)
+        reach(CrashPoint.SCHEDULER_BEFORE_FIRING_COMMIT)
+    reach(CrashPoint.SCHEDULER_AFTER_FIRING_COMMIT)
+    if ids:
+        bell.ring(ids)
+    bell.announce(canceled)
+    return len(due)
+
+
+def _write(cursor: Cursor, due: Sequence[DueSchedule], now: datetime) -> tuple[list[UUID], list[UUID]]:
+    """Plan and record; the ids of the work that was made, and of that which was canceled for it."""
+    plans = _plans(cursor, due, now)
+    canceled = cancel_unfinished(cursor, [item.schedule.id for item in plans if item.cancels_running])
+    work_ids = insert_work(
+        cursor,
+        [
+            NewWork(item.schedule.id, fate.instant, _due_at(item.schedule, fate))
+            for item in plans
+            for fate in item.fates
+            if fate.outcome == "fire"
+        ],
+    )
+    recorded = insert_occurrences(cursor, [_occurrence(item, fate, work_ids) for item in plans for fate in item.fates])
+    advance(cursor, plans, recorded)
+    return list(work_ids.values()), canceled
+
+
+def _plans(cursor: Cursor, due: Sequence[DueSchedule], now: datetime) -> list[Plan]:
+    """A plan for each; a row that holds no rhythm is set aside, visibly, and stops none of the others."""
+    going = unfinished(cursor, [item.schedule.id for item in due if item.schedule.overlap != "allow"])
+    plans = []
+    for item in due:
+        schedule = item.schedule
+        has_running, has_queued = going.get(schedule.id, (False, False))
+        try:
+            plans.append(
+                plan(
+                    schedule,
+                    now,
+                    has_running=has_running,
+                    has_queued=has_queued,
+                    coalesced_until=item.coalesced_until,
+                )
+            )
+        except (ValueError, OverflowError) as error:
+            log.exception("schedule_invalid", schedule_id=schedule.id)
+            mark_invalid(cursor, schedule.id, f"set aside because its next instant cannot be computed: {error}")
+    return plans
+
+
+def _due_at(schedule: Schedule, fate: Fate) -> datetime | str:
+    if fate.waits_for_running:
+        return HELD_UNTIL
+    return fate.instant + (_jitter(schedule, fate) if schedule.jitter_seconds else timedelta(0))
+
+
+def _jitter(schedule: Schedule, fate: Fate) -> timedelta:
+    return jitter(str(schedule.id), fate.instant, schedule.jitter_seconds)
+
+
+def _occurrence(item: Plan, fate: Fate, work_ids: dict[Instant, UUID]) -> NewOccurrence:
+    outcome = {"fire": "fired", "skip": "skipped", "miss": "missed"}[fate.outcome]
+    work_id = work_ids.get((item.schedule.id, fate.instant))
+    return NewOccurrence(item.schedule.id, fate.instant, outcome, fate.reason, work_id)

@@ -1,0 +1,242 @@
+"""The statements of the scheduler: claim what is due, write what becomes of it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from shared.database import Cursor
+from shared.store.schedules import Schedule
+
+if TYPE_CHECKING:
+    from scheduler.planning import Plan
+
+# As for every run: begun again when its worker died, three times at the most.
+RUN_MAX_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class NewWork:
+    schedule_id: int
+    scheduled_for: datetime
+    due_at: datetime | str
+
+
+@dataclass(frozen=True, slots=True)
+class NewOccurrence:
+    schedule_id: int
+    scheduled_for: datetime
+    outcome: str
+    reason: str | None
+    work_id: UUID | None
+
+
+CLAIM_DUE = """
+SELECT id, account_id, name, cron, timezone, interval_seconds, run_at, minute, recurring, kind, checklist_id,
+       target, starts_at, ends_at, max_occurrences, jitter_seconds, overlap, catchup_window_seconds, coalesce,
+       pause_on_failure, pause_on_change, state, note, paused_at, resumed_at, skip_next, anchor, next_run_at,
+       last_run_at, fired, skipped, missed, created_at, updated_at, coalesced_until, coalesce(%(now)s, now())
+FROM schedules
+WHERE state IN ('active', 'paused') AND next_run_at <= coalesce(%(now)s, now())
+ORDER BY next_run_at, id
+LIMIT %(limit)s
+FOR UPDATE SKIP LOCKED
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DueSchedule:
+    """A schedule to be decided on, and how far a batch before this one got with a long outage."""
+
+    schedule: Schedule
+    coalesced_until: datetime | None
+
+
+def claim_due(cursor: Cursor, *, limit: int, now: datetime | None = None) -> tuple[list[DueSchedule], datetime | None]:
+    """Hold the schedules that are due, oldest instant first, until the transaction ends; and the database's time."""
+    cursor.execute(CLAIM_DUE, {"limit": limit, "now": now})
+    rows = cursor.fetchall()
+    return [DueSchedule(Schedule(*row[:-2]), row[-2]) for row in rows], rows[0][-1] if rows else None
+
+
+UNFINISHED = """
+SELECT schedule_id, bool_or(state = 'running'), bool_or(state = 'pending')
+FROM work
+WHERE schedule_id = ANY(%(schedule_ids)s) AND state IN ('pending', 'running')
+GROUP BY schedule_id
+"""
+
+
+def unfinished(cursor: Cursor, schedule_ids: Sequence[int]) -> dict[int, tuple[bool, bool]]:
+    """For each schedule with work that has not ended: whether some of it runs, and whether some of it waits."""
+    if not schedule_ids:
+        return {}
+    cursor.execute(UNFINISHED, {"schedule_ids": list(schedule_ids)})
+    return {schedule_id: (running, queued) for schedule_id, running, queued in cursor.fetchall()}
+
+
+CANCEL_UNFINISHED = """
+UPDATE work
+SET state = 'canceled',
+    error = 'canceled by the next occurrence of its schedule',
+    lease_token = NULL,
+    lease_expires_at = NULL,
+    finished_at = now()
+WHERE schedule_id = ANY(%(schedule_ids)s) AND state IN ('pending', 'running')
+RETURNING id
+"""
+
+# A statement of its own: attempts begun by a claim that the statement above waited for are behind its snapshot.
+CLOSE_ATTEMPTS = """
+UPDATE attempts
+SET finished_at = now(), outcome = 'canceled', error = 'canceled by the next occurrence of its schedule'
+WHERE work_id = ANY(%(ids)s) AND finished_at IS NULL
+"""
+
+
+def cancel_unfinished(cursor: Cursor, schedule_ids: Sequence[int]) -> list[UUID]:
+    """Cancel all work of these schedules that has not ended; a worker that runs it loses its lease."""
+    if not schedule_ids:
+        return []
+    cursor.execute(CANCEL_UNFINISHED, {"schedule_ids": list(schedule_ids)})
+    ids = [row[0] for row in cursor.fetchall()]
+    cursor.execute(CLOSE_ATTEMPTS, {"ids": ids})
+    return ids
+
+
+INSERT_WORK = """
+INSERT INTO work (
+    account_id, kind, schedule_id, scheduled_for, checklist_id, trigger, spec, max_attempts, timeout_seconds, due_at
+)
+SELECT schedules.account_id, schedules.kind, schedules.id, firing.scheduled_for, schedules.checklist_id, 'schedule',
+       jsonb_build_object('variables', coalesce(schedules.target -> 'variables', '{}')),
+       %(max_attempts)s, checklists.timeout_seconds, firing.due_at
+FROM unnest(%(schedule_ids)s::bigint[], %(scheduled_for)s::timestamptz[], %(due_at)s::timestamptz[])
+    AS firing (schedule_id, scheduled_for, due_at)
+JOIN schedules ON schedules.id = firing.schedule_id
+JOIN checklists ON checklists.id = schedules.checklist_id
+ORDER BY firing.scheduled_for, schedules.id
+ON CONFLICT (schedule_id, scheduled_for) DO NOTHING
+RETURNING schedule_id, scheduled_for, id
+"""
+
+
+def insert_work(cursor: Cursor, items: Sequence[NewWork]) -> dict[tuple[int, datetime], UUID]:
+    """Make the work of these instants; its ids. An instant that has work already gets no more."""
+    if not items:
+        return {}
+    cursor.execute(
+        INSERT_WORK,
+        {
+            "schedule_ids": [item.schedule_id for item in items],
+            "scheduled_for": [item.scheduled_for for item in items],
+            "due_at": [item.due_at for item in items],
+            "max_attempts": RUN_MAX_ATTEMPTS,
+        },
+    )
+    return {(schedule_id, scheduled_for): id for schedule_id, scheduled_for, id in cursor.fetchall()}
+
+
+INSERT_OCCURRENCES = """
+INSERT INTO occurrences (schedule_id, scheduled_for, outcome, reason, work_id)
+SELECT *
+FROM unnest(
+    %(schedule_ids)s::bigint[], %(scheduled_for)s::timestamptz[], %(outcomes)s::text[], %(reasons)s::text[],
+    %(work_ids)s::uuid[]
+)
+ON CONFLICT (schedule_id, scheduled_for) DO NOTHING
+RETURNING schedule_id, outcome
+"""
+
+Recorded = Counter[tuple[int, str]]  # how many rows were written, by schedule and outcome
+
+
+def insert_occurrences(cursor: Cursor, items: Sequence[NewOccurrence]) -> Recorded:
+    """Tell what became of these instants; an instant that has been told of is not told of again."""
+    if not items:
+        return Counter()
+    cursor.execute(
+        INSERT_OCCURRENCES,
+        {
+            "schedule_ids": [item.schedule_id for item in items],
+            "scheduled_for": [item.scheduled_for for item in items],
+            "outcomes": [item.outcome for item in items],
+            "reasons": [item.reason for item in items],
+            "work_ids": [item.work_id for item in items],
+        },
+    )
+    return Counter(cursor.fetchall())
+
+
+ADVANCE = """
+UPDATE schedules
+SET next_run_at = advanced.next_run_at,
+    last_run_at = coalesce(advanced.last_run_at, schedules.last_run_at),
+    state = CASE WHEN advanced.next_run_at IS NULL THEN 'finished' ELSE schedules.state END,
+    skip_next = advanced.skip_next,
+    coalesced_until = advanced.coalesced_until,
+    fired = schedules.fired + advanced.fired,
+    skipped = schedules.skipped + advanced.skipped,
+    missed = schedules.missed + advanced.missed
+FROM unnest(
+    %(ids)s::bigint[], %(next_run_at)s::timestamptz[], %(last_run_at)s::timestamptz[], %(skip_next)s::boolean[],
+    %(coalesced_until)s::timestamptz[], %(fired)s::bigint[], %(skipped)s::bigint[], %(missed)s::bigint[]
+) AS advanced (id, next_run_at, last_run_at, skip_next, coalesced_until, fired, skipped, missed)
+WHERE schedules.id = advanced.id
+"""
+
+
+def advance(cursor: Cursor, plans: Sequence["Plan"], recorded: Recorded) -> None:
+    """Move the schedules on, and count what was recorded of them, so that counters and rows always agree."""
+    ids = [item.schedule.id for item in plans]
+    fired = [[fate.instant for fate in item.fates if fate.outcome == "fire"] for item in plans]
+    cursor.execute(
+        ADVANCE,
+        {
+            "ids": ids,
+            "next_run_at": [item.next_run_at for item in plans],
+            "last_run_at": [instants[-1] if instants else None for instants in fired],
+            "skip_next": [item.skip_next for item in plans],
+            "coalesced_until": [item.coalesced_until for item in plans],
+            **{outcome: [recorded[id, outcome] for id in ids] for outcome in ("fired", "skipped", "missed")},
+        },
+    )
+
+
+MARK_INVALID = """
+UPDATE schedules
+SET state = 'invalid', note = %(note)s, updated_at = now()
+WHERE id = %(id)s
+"""
+
+
+def mark_invalid(cursor: Cursor, schedule_id: int, note: str) -> None:
+    """Set aside a schedule that cannot be computed."""
+    cursor.execute(MARK_INVALID, {"id": schedule_id, "note": note[:1_000]})
+
+
+SECONDS_UNTIL_DUE = """
+SELECT least(
+    (
+        SELECT min(next_run_at)
+        FROM schedules
+        WHERE state IN ('active', 'paused')
+    ),
+    (
+        SELECT due_at
+        FROM work
+        WHERE state = 'pending' AND kind IN ('run', 'job', 'delivery') AND due_at > now()
+        ORDER BY due_at
+        LIMIT 1
+    )
+) - clock_timestamp()
+"""
+
+
+def seconds_until_due(cursor: Cursor) -> float | None:
+    """How long until the next schedule, or piece of pending work, is due, by the database's clock; None: nothing is."""
+    cursor.execute(SECONDS_UNTIL_DUE)
+    row = cursor.fetchone()
+    return None if row is None or row[0] is None else max(0.0, row[0].total_seconds())
