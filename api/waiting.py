@@ -29,6 +29,7 @@ class Finished:
         self._waiters: dict[str, list[threading.Event]] = {}
         self._lock = threading.Lock()
         self._listener: threading.Thread | None = None
+        self._closed = threading.Event()
 
     def wait(self, work_id: UUID, look: Callable[[], Found | None], seconds: float) -> Found | None:
         """What `look` finds as soon as it finds something; None when `seconds` are over before."""
@@ -49,6 +50,10 @@ class Finished:
         finally:
             self._leave(str(work_id), event)
 
+    def close(self) -> None:
+        """Stop listening, at the latest with the next attempt to reach Redis."""
+        self._closed.set()
+
     def _enter(self, work_id: str, event: threading.Event) -> None:
         with self._lock:
             self._waiters.setdefault(work_id, []).append(event)
@@ -65,18 +70,20 @@ class Finished:
                 del self._waiters[work_id]
 
     def _listen(self) -> None:
-        while True:
+        while not self._closed.is_set():
             try:
                 self._hear()
             except redis.RedisError as error:
                 log.warning("redis_away", action="listen", error=str(error))
-                time.sleep(RECONNECT_SECONDS)
+                self._closed.wait(RECONNECT_SECONDS)
 
     def _hear(self) -> None:
         client: Any = connect(self._redis_url, timeout_seconds=None)
         with client.pubsub(ignore_subscribe_messages=True) as subscription:
             subscription.subscribe(FINISHED_CHANNEL)
             for message in subscription.listen():
+                if self._closed.is_set():
+                    return
                 for work_id in message["data"].decode("ascii", "replace").split():
                     with self._lock:
                         waiting = list(self._waiters.get(work_id, ()))

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg2
 import pytest
 import redis
+import structlog
 
 from api import create_app
 from roundsman.local.postgres import EmbeddedPostgres
@@ -19,6 +20,9 @@ from shared.database import Database
 from shared.migrate import migrate
 from shared.settings import Settings, read_settings
 from tests.api_client import ApiClient
+
+# Until a process configures its own: through logging, which pytest keeps out of what a test prints.
+structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())
 
 TEMPLATE = "roundsman"
 _numbers = itertools.count(1)
@@ -100,6 +104,7 @@ def api(settings: Settings) -> Iterator[ApiClient]:
     """The API in this process, called with the key of a fresh account."""
     app = create_app(settings)
     yield ApiClient(app.test_client()).signed_up()
+    app.extensions["roundsman"].finished.close()
     app.extensions["roundsman"].database.close()
 
 

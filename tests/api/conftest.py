@@ -22,6 +22,7 @@ def app_with(settings: Settings) -> Iterator[Callable[..., ApiClient]]:
 
     yield make
     for app in apps:
+        app.extensions["roundsman"].finished.close()
         app.extensions["roundsman"].database.close()
 
 
