@@ -4,6 +4,7 @@ import signal
 
 import structlog
 
+from scheduler import due
 from scheduler.loop import Loop
 from scheduler.wake_up import WakeUp
 from shared.database import Database
@@ -20,7 +21,7 @@ def main() -> None:
     wake_up = WakeUp(settings.database_url)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: wake_up.stop())
-    database = Database(settings.database_url, size=1, name="scheduler")
+    database = Database(settings.database_url, size=due.HANDS, name="scheduler")
     loop = Loop(database, Bell(settings.redis_url), wake_up, sweep_seconds=settings.sweep_seconds)
     log.info("scheduler_started")
     loop.run()

@@ -1,6 +1,7 @@
 """Due schedules become work: claimed in bulk, decided one by one, written in bulk, in one transaction a batch."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -29,8 +30,33 @@ from shared.store.schedules import HELD_UNTIL, Schedule
 log = structlog.get_logger(__name__)
 
 SCHEDULES_AT_ONCE = 500
+HANDS = 2
+BATCHES_AT_ONCE = 20  # then leases and heartbeat have their turn
 
 Instant = tuple[int, datetime]  # a schedule, and an instant of it
+
+
+def fire_all_due(database: Database, bell: Bell) -> int:
+    """Decide on all schedules that are due; how many that were, counting each batch of a long outage.
+
+    A full batch means more: then two hands work side by side, as two schedulers would, one waiting for Postgres
+    while the other reckons.
+    """
+    fired = fire_due_schedules(database, bell)
+    if fired < SCHEDULES_AT_ONCE:
+        return fired
+    with ThreadPoolExecutor(HANDS, "firing") as hands:
+        return fired + sum(hands.map(lambda _: _fire_until_rest(database, bell), range(HANDS)))
+
+
+def _fire_until_rest(database: Database, bell: Bell) -> int:
+    total = 0
+    for _ in range(BATCHES_AT_ONCE):
+        fired = fire_due_schedules(database, bell)
+        total += fired
+        if fired < SCHEDULES_AT_ONCE:
+            break
+    return total
 
 
 def fire_due_schedules(database: Database, bell: Bell, now: datetime | None = None) -> int:

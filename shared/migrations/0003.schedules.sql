@@ -41,7 +41,6 @@ CREATE TABLE schedules (
     missed bigint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT schedules_name_unique UNIQUE (account_id, name),
     CONSTRAINT schedules_account_unique UNIQUE (account_id, id),
     CONSTRAINT schedules_one_when CHECK (num_nonnulls(cron, interval_seconds, run_at, minute) = 1),
     CONSTRAINT schedules_interval_positive CHECK (interval_seconds >= 1),
@@ -59,6 +58,7 @@ CREATE TABLE schedules (
     CONSTRAINT schedules_checklist FOREIGN KEY (account_id, checklist_id)
         REFERENCES checklists (account_id, id) ON DELETE CASCADE
 );
+CREATE UNIQUE INDEX schedules_name_unique ON schedules (account_id, name) WHERE name IS NOT NULL;
 -- A paused schedule is due as well: each instant that it sleeps through is told to have been skipped.
 CREATE INDEX schedules_due ON schedules (next_run_at, id) WHERE state IN ('active', 'paused');
 CREATE INDEX schedules_of_checklist ON schedules (checklist_id) WHERE checklist_id IS NOT NULL;

@@ -30,9 +30,7 @@ CREATE TABLE work (
     created_at timestamptz NOT NULL DEFAULT now(),
     started_at timestamptz,
     finished_at timestamptz,
-    CONSTRAINT work_account_unique UNIQUE (account_id, id),
     CONSTRAINT work_once_per_instant UNIQUE (schedule_id, scheduled_for),
-    CONSTRAINT work_once_per_event_and_webhook UNIQUE (event_id, webhook_id),
     CONSTRAINT work_kind_known CHECK (kind IN ('run', 'job', 'delivery', 'task')),
     CONSTRAINT work_state_known CHECK (state IN ('pending', 'running', 'succeeded', 'failed', 'canceled')),
     CONSTRAINT work_trigger_known CHECK (trigger IN ('manual', 'schedule', 'api')),
@@ -53,6 +51,7 @@ CREATE TABLE work (
     CONSTRAINT work_event FOREIGN KEY (account_id, event_id)
         REFERENCES events (account_id, id) ON DELETE CASCADE
 );
+CREATE UNIQUE INDEX work_once_per_event_and_webhook ON work (event_id, webhook_id) WHERE event_id IS NOT NULL;
 -- The claim of our own workers goes from account to account, so that a flood in one does not hold up the others.
 CREATE INDEX work_due ON work (account_id, due_at, id)
     WHERE state = 'pending' AND kind IN ('run', 'job', 'delivery');

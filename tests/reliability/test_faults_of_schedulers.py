@@ -149,3 +149,31 @@ def test_a_schedule_written_by_the_api_wakes_a_sleeping_scheduler_at_once(
     assert time.monotonic() - began < 3
     assert service.call("DELETE", f"/schedules/{schedule['id']}").status_code == 204
     check(database, [], target.requests)
+
+
+def test_a_schedule_sleeps_once_its_run_finds_a_change_and_begins_what_waited_for_a_run_that_ended(
+    service: RunningApi, start: Start, target: Target, database: Database
+) -> None:
+    start("worker")
+    start("scheduler")
+    checklist = service.make("/checklists", {"name": "watched", "worker_url": target.url("/")})
+    assert service.run(checklist["id"])["outcome"] == "passed"
+    schedule = service.make(
+        "/schedules",
+        {
+            "checklist_id": checklist["id"],
+            "interval_seconds": 1,
+            "pause_on_change": True,
+            "overlap": "queue_one",
+        },
+    )
+    path = f"/schedules/{schedule['id']}"
+    wait_until(lambda: service.call("GET", path).json()["last_success"] is not None, "it has run as approved")
+    target.answers["/"] = [{"name": "flow", "assertions": [{"name": "check", "value": "changed"}]}]
+    wait_until(lambda: service.call("GET", path).json()["state"] == "paused", "it has found the change")
+    asleep = service.call("GET", path).json()
+    assert "found a change" in asleep["note"]
+    assert asleep["next_run_at"] is None
+    assert asleep["last"]["outcome"] == "changed"
+    assert service.call("DELETE", path).status_code == 204
+    check(database, [], target.requests)

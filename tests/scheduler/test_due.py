@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.store import schedules
+from scheduler import due
 from scheduler.due import fire_due_schedules
 from scheduler.store import seconds_until_due
 from shared.database import Cursor, Database
@@ -357,3 +358,15 @@ def test_due_is_fired_plus_skipped_plus_missed_whatever_happens(
     was_due = instants(when_of(schedule), first - timedelta(microseconds=1), now, 10_000)
     assert told_instants == [(instant - START).total_seconds() for instant in was_due]
     assert counted.fired + counted.skipped + counted.missed == len(was_due)
+
+
+def test_more_than_a_batch_is_fired_at_once_by_two_hands_each_schedule_once(
+    database: Database, cursor: Cursor, bell: Bell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(due, "SCHEDULES_AT_ONCE", 2)
+    checklist = a_checklist(cursor)
+    for _ in range(9):
+        a_schedule(cursor, checklist, run_at=datetime.now(UTC))
+    assert due.fire_all_due(database, bell) == 9
+    cursor.execute("SELECT count(*), count(DISTINCT schedule_id) FROM work")
+    assert cursor.fetchall() == [(9, 9)]

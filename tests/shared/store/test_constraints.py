@@ -123,7 +123,6 @@ REFUSED = {
     "webhooks_account_unique": [webhook(id="901") + " OVERRIDING"],
     "webhooks_some_event_type": [webhook(event_types="'{}'")],
     "events_account_unique": [insert("events", {"id": id(1), "account_id": "1", "type": "'t'", "data": "'{}'"})],
-    "work_account_unique": [work(id=id(1))],
     "work_once_per_instant": [work(schedule_id="901", scheduled_for="'2026-01-01'")],
     "work_once_per_event_and_webhook": [work(kind="'delivery'", event_id=id(1), webhook_id="901")],
     "work_kind_known": [work(kind="'chore'")],
