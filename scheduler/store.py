@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from scheduler.array import array
 from shared.database import Cursor
 from shared.store.schedules import Schedule
 
@@ -130,9 +131,9 @@ def insert_work(cursor: Cursor, items: Sequence[NewWork]) -> dict[tuple[int, dat
     cursor.execute(
         INSERT_WORK,
         {
-            "schedule_ids": [item.schedule_id for item in items],
-            "scheduled_for": [item.scheduled_for for item in items],
-            "due_at": [item.due_at for item in items],
+            "schedule_ids": array(item.schedule_id for item in items),
+            "scheduled_for": array(item.scheduled_for for item in items),
+            "due_at": array(item.due_at for item in items),
             "max_attempts": RUN_MAX_ATTEMPTS,
         },
     )
@@ -160,11 +161,11 @@ def insert_occurrences(cursor: Cursor, items: Sequence[NewOccurrence]) -> Record
     cursor.execute(
         INSERT_OCCURRENCES,
         {
-            "schedule_ids": [item.schedule_id for item in items],
-            "scheduled_for": [item.scheduled_for for item in items],
-            "outcomes": [item.outcome for item in items],
-            "reasons": [item.reason for item in items],
-            "work_ids": [item.work_id for item in items],
+            "schedule_ids": array(item.schedule_id for item in items),
+            "scheduled_for": array(item.scheduled_for for item in items),
+            "outcomes": array(item.outcome for item in items),
+            "reasons": array(item.reason for item in items),
+            "work_ids": array(item.work_id for item in items),
         },
     )
     return Counter(cursor.fetchall())
@@ -195,12 +196,12 @@ def advance(cursor: Cursor, plans: Sequence["Plan"], recorded: Recorded) -> None
     cursor.execute(
         ADVANCE,
         {
-            "ids": ids,
-            "next_run_at": [item.next_run_at for item in plans],
-            "last_run_at": [instants[-1] if instants else None for instants in fired],
-            "skip_next": [item.skip_next for item in plans],
-            "coalesced_until": [item.coalesced_until for item in plans],
-            **{outcome: [recorded[id, outcome] for id in ids] for outcome in ("fired", "skipped", "missed")},
+            "ids": array(ids),
+            "next_run_at": array(item.next_run_at for item in plans),
+            "last_run_at": array(instants[-1] if instants else None for instants in fired),
+            "skip_next": array(item.skip_next for item in plans),
+            "coalesced_until": array(item.coalesced_until for item in plans),
+            **{outcome: array(recorded[id, outcome] for id in ids) for outcome in ("fired", "skipped", "missed")},
         },
     )
 

@@ -16,6 +16,7 @@ MODULES = [
     "api.schemas.fields",
     "api.sentences",
     "api.store.keys",
+    "scheduler.array",
     "scheduler.jitter",
     "scheduler.occurrences",
     "worker.exchange",
