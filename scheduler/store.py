@@ -10,12 +10,10 @@ from uuid import UUID
 from scheduler.array import array
 from shared.database import Cursor
 from shared.store.schedules import Schedule
+from shared.store.work import RUN_MAX_ATTEMPTS
 
 if TYPE_CHECKING:
     from scheduler.planning import Plan
-
-# As for every run: begun again when its worker died, three times at the most.
-RUN_MAX_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)

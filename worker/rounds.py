@@ -144,7 +144,7 @@ class Rounds:
         while batch := [self._ended.popleft() for _ in range(min(len(self._ended), FINISH_AT_ONCE))]:
             try:
                 held = finish_batch(self._database, self._performers, batch)
-            except DatabaseUnavailable:
+            except Exception:  # whatever it was: ended work that is forgotten would take up room for ever
                 self._keep_while_leased(batch)
                 raise
             for item in batch:

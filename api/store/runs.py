@@ -8,9 +8,7 @@ from uuid import UUID
 from psycopg2.extras import Json
 
 from shared.database import Cursor
-
-# A run is begun again when its worker died; after the third worker it is the run that is suspected.
-MAX_ATTEMPTS = 3
+from shared.store.work import RUN_MAX_ATTEMPTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ def create(
             "schedule_id": schedule_id,
             "trigger": trigger,
             "spec": Json({"variables": variables}),
-            "max_attempts": MAX_ATTEMPTS,
+            "max_attempts": RUN_MAX_ATTEMPTS,
         },
     )
     row = cursor.fetchone()

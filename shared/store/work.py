@@ -15,6 +15,7 @@ from shared.database import Cursor
 
 State = Literal["pending", "running", "succeeded", "failed", "canceled"]
 TERMINAL = ("succeeded", "failed", "canceled")
+RUN_MAX_ATTEMPTS = 3  # begun again when its worker died; after the third worker it is the run that is suspected
 OUR_KINDS = ("run", "job", "delivery")  # what our own workers perform; tasks are popped by external ones
 
 
@@ -54,6 +55,7 @@ class FinishedAttempt:
 
 # The accounts with pending work are found by hopping along the index, one probe each; every account's oldest due
 # items then take turns. SKIP LOCKED sits under the LIMIT of a CTE: in a sub-select the planner may run it twice.
+# The lease begins with the statement: a process may have been frozen since its transaction began.
 # locked_work asks again what candidates has asked: by the time a row is locked it may be pending for a later retry.
 CLAIM = """
 WITH RECURSIVE waiting_accounts AS (
@@ -106,8 +108,8 @@ claimed_work AS (
         attempt = attempt + 1,
         lease_token = gen_random_uuid(),
         lease_expires_at =
-            coalesce(%(now)s, now()) + make_interval(secs => timeout_seconds + %(margin_seconds)s),
-        started_at = coalesce(started_at, %(now)s, now())
+            coalesce(%(now)s, statement_timestamp()) + make_interval(secs => timeout_seconds + %(margin_seconds)s),
+        started_at = coalesce(started_at, %(now)s, statement_timestamp())
     FROM locked_work
     WHERE work.id = locked_work.id
     RETURNING work.id, account_id, kind, attempt, max_attempts, lease_token, timeout_seconds,
@@ -115,7 +117,7 @@ claimed_work AS (
 ),
 begun_attempts AS (
     INSERT INTO attempts (work_id, number, worker, started_at)
-    SELECT id, attempt, %(worker)s, coalesce(%(now)s, now())
+    SELECT id, attempt, %(worker)s, coalesce(%(now)s, statement_timestamp())
     FROM claimed_work
 )
 SELECT id, account_id, kind, attempt, max_attempts, lease_token, timeout_seconds,

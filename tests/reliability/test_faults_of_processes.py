@@ -21,7 +21,7 @@ from tests.target import Target
 
 @pytest.fixture
 def checklist(service: RunningApi, target: Target, request: pytest.FixtureRequest) -> Any:
-    return service.make("/checklists", {"name": request.node.name, "worker_url": target.url("/"), "timeout_seconds": 1})
+    return service.make("/checklists", {"name": request.node.name, "worker_url": target.url("/"), "timeout_seconds": 2})
 
 
 def pending_run(service: RunningApi, checklist: Any) -> str:

@@ -126,6 +126,21 @@ def test_a_result_that_postgres_refuses_fails_alone(
     assert row(database, ATTEMPTS, ids[0]) == [("failed",)]
 
 
+def test_ended_work_is_kept_and_tried_again_when_recording_it_breaks(
+    rounds: Rounds, performer: HeldPerformer, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = three_runs(database)
+    rounds.run_once()
+    performer.end(ids[0])
+    with monkeypatch.context() as broken:
+        broken.setattr(performer, "record", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            rounds.run_once()
+    assert row(database, STATES, ids[0]) == [("running", 1, 0)]
+    rounds.run_once()
+    assert row(database, STATES, ids[0]) == [("succeeded", 1, 0)]
+
+
 def test_stopping_gives_back_what_has_not_ended_without_counting_it(
     rounds: Rounds, performer: HeldPerformer, database: Database
 ) -> None:

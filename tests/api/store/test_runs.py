@@ -18,7 +18,7 @@ def test_a_run_begins_pending_and_due_with_the_allowance_of_its_checklist(cursor
     assert (run.checklist_id, run.state, run.trigger, run.attempt) == (checklist.id, "pending", "manual", 0)
     assert (run.outcome, run.result, run.started_at, run.finished_at) == (None, None, None, None)
     [claimed] = work.claim(cursor, worker="test", limit=1, margin_seconds=15)
-    assert (claimed.id, claimed.timeout_seconds, claimed.max_attempts) == (run.id, 7, runs.MAX_ATTEMPTS)
+    assert (claimed.id, claimed.timeout_seconds, claimed.max_attempts) == (run.id, 7, work.RUN_MAX_ATTEMPTS)
     assert claimed.spec == {"variables": {"user": "ada"}}
 
 
