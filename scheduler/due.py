@@ -17,6 +17,7 @@ from scheduler.store import (
     advance,
     cancel_unfinished,
     claim_due,
+    commit_without_waiting,
     insert_occurrences,
     insert_work,
     mark_invalid,
@@ -25,7 +26,7 @@ from scheduler.store import (
 from shared.crash_points import CrashPoint, reach
 from shared.database import Cursor, Database
 from shared.queues import Bell
-from shared.store.schedules import HELD_UNTIL, Schedule
+from shared.store.schedules import HELD_UNTIL
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +63,7 @@ def _fire_until_rest(database: Database, bell: Bell) -> int:
 def fire_due_schedules(database: Database, bell: Bell, now: datetime | None = None) -> int:
     """Decide on a batch of due schedules and begin their work; how many schedules that were."""
     with database.transaction() as transaction:
+        commit_without_waiting(transaction.cursor)
         due, time = claim_due(transaction.cursor, limit=SCHEDULES_AT_ONCE, now=now)
         if time is None:
             return 0
@@ -94,34 +96,25 @@ def _write(cursor: Cursor, due: Sequence[DueSchedule], now: datetime) -> tuple[l
 
 def _plans(cursor: Cursor, due: Sequence[DueSchedule], now: datetime) -> list[Plan]:
     """A plan for each; a row that holds no rhythm is set aside, visibly, and stops none of the others."""
-    going = unfinished(cursor, [item.schedule.id for item in due if item.schedule.overlap != "allow"])
+    going = unfinished(cursor, [schedule.id for schedule in due if schedule.overlap != "allow"])
     plans = []
-    for item in due:
-        schedule = item.schedule
+    for schedule in due:
         has_running, has_queued = going.get(schedule.id, (False, False))
         try:
-            plans.append(
-                plan(
-                    schedule,
-                    now,
-                    has_running=has_running,
-                    has_queued=has_queued,
-                    coalesced_until=item.coalesced_until,
-                )
-            )
+            plans.append(plan(schedule, now, has_running=has_running, has_queued=has_queued))
         except (ValueError, OverflowError) as error:
             log.exception("schedule_invalid", schedule_id=schedule.id)
             mark_invalid(cursor, schedule.id, f"set aside because its next instant cannot be computed: {error}")
     return plans
 
 
-def _due_at(schedule: Schedule, fate: Fate) -> datetime | str:
+def _due_at(schedule: DueSchedule, fate: Fate) -> datetime | str:
     if fate.waits_for_running:
         return HELD_UNTIL
     return fate.instant + (_jitter(schedule, fate) if schedule.jitter_seconds else timedelta(0))
 
 
-def _jitter(schedule: Schedule, fate: Fate) -> timedelta:
+def _jitter(schedule: DueSchedule, fate: Fate) -> timedelta:
     return jitter(str(schedule.id), fate.instant, schedule.jitter_seconds)
 
 

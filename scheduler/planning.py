@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from scheduler.occurrences import OVERLAP, Coalesce, Fate, Overlap, next_fates, overlapping
+from scheduler.store import DueSchedule
 from shared.domain.when import next_instant
 from shared.rhythm import when_of
-from shared.store.schedules import Schedule
 
 # One schedule may have slept through millions of instants: this many are decided and written at a time.
 INSTANTS_AT_ONCE = 1_000
@@ -26,7 +26,7 @@ _JUST_BEFORE = timedelta(microseconds=-1)
 class Plan:
     """The fates to record, and where the schedule stands afterwards; `next_run_at` None ends it."""
 
-    schedule: Schedule
+    schedule: DueSchedule
     fates: tuple[Fate, ...]
     next_run_at: datetime | None
     skip_next: bool
@@ -38,26 +38,21 @@ class Plan:
 
 
 def plan(
-    schedule: Schedule,
+    schedule: DueSchedule,
     now: datetime,
     *,
     has_running: bool,
     has_queued: bool,
-    coalesced_until: datetime | None = None,
 ) -> Plan:
     """Decide on the instants that were due until now, a bounded number of them.
-
-    `coalesced_until` is the plan's of the batch before, if that one left some for this one.
 
     Raises ValueError when the row holds no rhythm that can be computed.
     """
     when = when_of(schedule)
-    if schedule.next_run_at is None:
-        raise ValueError("it has no next instant")
     bounds: dict[str, Any] = {"starts_at": schedule.starts_at, "ends_at": schedule.ends_at}
     after = schedule.next_run_at + _JUST_BEFORE
-    goes_on = coalesced_until is not None and schedule.next_run_at <= coalesced_until
-    now = coalesced_until if goes_on and coalesced_until else now
+    goes_on = schedule.coalesced_until is not None and schedule.next_run_at <= schedule.coalesced_until
+    now = schedule.coalesced_until if goes_on and schedule.coalesced_until else now
     batch = next_fates(
         when,
         after,
@@ -78,7 +73,7 @@ def plan(
     return Plan(schedule, fates, following, skip_next, now if batch.earliest_fired and not batch.complete else None)
 
 
-def _without_sleep(schedule: Schedule, fates: Sequence[Fate]) -> tuple[Fate, ...]:
+def _without_sleep(schedule: DueSchedule, fates: Sequence[Fate]) -> tuple[Fate, ...]:
     """Instants that were due while it was paused are skipped, whenever somebody gets to them."""
 
     def slept_through(instant: datetime) -> bool:
@@ -112,7 +107,7 @@ def _only_latest(fates: Sequence[Fate]) -> tuple[Fate, ...]:
     )
 
 
-def _up_to_limit(schedule: Schedule, fates: Sequence[Fate]) -> tuple[tuple[Fate, ...], bool]:
+def _up_to_limit(schedule: DueSchedule, fates: Sequence[Fate]) -> tuple[tuple[Fate, ...], bool]:
     """The fates up to the last one that may fire, and whether that ends the schedule."""
     if schedule.max_occurrences is None:
         return tuple(fates), False

@@ -1,11 +1,29 @@
 """The rhythm of a schedule, as the domain reckons with it."""
 
 from datetime import datetime
-from typing import cast
+from typing import Protocol, cast
 
 from shared.domain.cron import parse_cron
 from shared.domain.when import CronWhen, IntervalWhen, MinuteWhen, OnceWhen, Recurring, When
-from shared.store.schedules import Schedule
+
+
+class HasRhythm(Protocol):
+    """A row that says when it is due."""
+
+    @property
+    def cron(self) -> str | None: ...
+    @property
+    def timezone(self) -> str: ...
+    @property
+    def interval_seconds(self) -> int | None: ...
+    @property
+    def run_at(self) -> datetime | None: ...
+    @property
+    def minute(self) -> int | None: ...
+    @property
+    def recurring(self) -> str | None: ...
+    @property
+    def anchor(self) -> datetime: ...
 
 
 def make_when(
@@ -30,7 +48,7 @@ def make_when(
     raise ValueError("it says nothing of when it is due")
 
 
-def when_of(schedule: Schedule) -> When:
+def when_of(schedule: HasRhythm) -> When:
     """When a stored schedule is due. Raises ValueError if that cannot be computed."""
     return make_when(
         cron=schedule.cron,

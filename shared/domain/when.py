@@ -99,11 +99,6 @@ class _Series:
         except OverflowError:  # beyond the year 9999
             return None
 
-    def count_until(self, until: datetime) -> int:
-        if until < self.first:
-            return 0
-        return 1 if self.step is None else (until - self.first) // self.step + 1
-
 
 def next_instant(
     when: When, after: datetime, *, starts_at: datetime | None = None, ends_at: datetime | None = None
@@ -131,26 +126,6 @@ def instants(
     last = min((end for end in (until, ends_at) if end is not None), default=None)
     found = _all_after(when, _not_before(after, starts_at))
     return tuple(islice(found if last is None else takewhile(lambda instant: instant <= last, found), limit))
-
-
-def count_instants(
-    when: When,
-    after: datetime,
-    until: datetime,
-    *,
-    at_most: int,
-    starts_at: datetime | None = None,
-    ends_at: datetime | None = None,
-) -> int:
-    """How many instants there are with `after < instant <= until`.
-
-    A cron is counted one by one, and no further than `at_most`; the other kinds are reckoned exactly and at once.
-    """
-    if isinstance(when, CronWhen):
-        return len(instants(when, after, until, at_most, starts_at=starts_at, ends_at=ends_at))
-    series = _series(when)
-    last = until if ends_at is None else min(until, ends_at)
-    return max(0, series.count_until(last) - series.count_until(_not_before(after, starts_at)))
 
 
 def _series(when: IntervalWhen | OnceWhen | MinuteWhen) -> _Series:
