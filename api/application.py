@@ -8,11 +8,24 @@ from api.errors import register_error_handlers
 from api.metrics import count_requests
 from api.openapi import Api, openapi_settings, serve_openapi
 from api.request_log import log_requests
-from api.routes import checklists, keys, runs, schedule_actions, schedules, service, snapshots
+from api.routes import (
+    checklists,
+    deliveries,
+    events,
+    jobs,
+    keys,
+    runs,
+    schedule_actions,
+    schedules,
+    service,
+    snapshots,
+    webhooks,
+)
 from api.services import Services
 from api.waiting import Finished
 from shared.database import Database
 from shared.queues import Bell
+from shared.seal import Seal
 from shared.settings import Settings
 
 CONNECTIONS = 16
@@ -35,6 +48,7 @@ def build_application(settings: Settings) -> Flask:
         Database(settings.database_url, size=CONNECTIONS, name="api"),
         Bell(settings.redis_url),
         Finished(settings.redis_url),
+        Seal(settings.secret_keys),
     )
     log_requests(app)
     count_requests(app)
@@ -42,7 +56,10 @@ def build_application(settings: Settings) -> Flask:
     require_keys(app)
     forbid_storing(app)
     api = Api(app)
-    for module in (service, keys, checklists, runs, snapshots, schedules, schedule_actions):
+    for module in (
+        *(service, keys, checklists, runs, snapshots, schedules, schedule_actions, jobs),
+        *(webhooks, deliveries, events),
+    ):
         api.register_blueprint(module.blueprint)
     serve_openapi(app, api)
     app.add_url_rule("/docs/assets/<name>", view_func=service.docs_asset)

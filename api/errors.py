@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from shared.domain.json_text import InvalidJson
-from shared.errors import DatabaseUnavailable
+from shared.errors import DatabaseUnavailable, SealBroken
 
 log = structlog.get_logger(__name__)
 
@@ -99,6 +99,7 @@ def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(Problem, problem_response)
     app.register_error_handler(InvalidJson, _invalid_json)
     app.register_error_handler(DatabaseUnavailable, _database_unavailable)
+    app.register_error_handler(SealBroken, _seal_broken)
     app.register_error_handler(ForeignKeyViolation, _gone_meanwhile)
     app.register_error_handler(HTTPException, _http_exception)
     app.register_error_handler(Exception, _accident)
@@ -114,6 +115,12 @@ def _database_unavailable(error: DatabaseUnavailable) -> Response:
     return problem_response(
         Problem("the database is out of reach; nothing was changed", status=503, headers={"Retry-After": "2"})
     )
+
+
+def _seal_broken(error: SealBroken) -> Response:
+    """Without Retry-After: nothing but the operator's hand mends it."""
+    log.error("seal_broken", error=str(error))
+    return problem_response(Problem(f"{error}; nothing was changed", status=503))
 
 
 def _gone_meanwhile(error: ForeignKeyViolation) -> Response:

@@ -12,15 +12,27 @@ from shared.store.schedules import Schedule
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A kind of work, and the further fields it takes with what they are when left out."""
+    """A kind of work, and the further fields it takes: with what they are when left out, or kept only when given."""
 
     kind: str
     defaults: Mapping[str, Any]
+    kept_if_given: tuple[str, ...] = ()
 
 
 TARGETS: dict[str, Target] = {
     "checklist_id": Target("run", {"variables": {}}),
-    "uri": Target("job", {}),
+    "uri": Target(
+        "job",
+        {
+            "method": "POST",
+            "headers": {},
+            "error_uri": None,
+            "timeout_seconds": 30,
+            "max_attempts": 4,
+            "backoff_seconds": 10,
+        },
+        kept_if_given=("payload",),  # null is a payload as well
+    ),
     "queue": Target("task", {}),
 }
 # Kept in a column of its own, where a foreign key watches over it; all other fields are kept together.
@@ -39,10 +51,10 @@ def named_targets(fields: Mapping[str, Any]) -> list[str]:
 def owners(field: str) -> list[str]:
     """The targets that a further field goes with.
 
-    >>> owners("variables")
-    ['checklist_id']
+    >>> owners("variables"), owners("payload")
+    (['checklist_id'], ['uri'])
     """
-    return [name for name, target in TARGETS.items() if field in target.defaults]
+    return [name for name, target in TARGETS.items() if field in target.defaults or field in target.kept_if_given]
 
 
 def stored_target(fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -54,11 +66,12 @@ def stored_target(fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     [name] = named_targets(fields)
     target = TARGETS[name]
     kept = {} if name == REFERENCE else {name: fields[name]}
-    return target.kind, kept | {field: fields.get(field, default) for field, default in target.defaults.items()}
+    kept |= {field: fields.get(field, default) for field, default in target.defaults.items()}
+    return target.kind, kept | {field: fields[field] for field in target.kept_if_given if field in fields}
 
 
 def shown_target(schedule: Schedule) -> dict[str, Any]:
-    """Every field of every target; those of the other kinds are null."""
+    """Every field of every target; those of the other kinds are null, and what is kept if given is left out."""
     shown: dict[str, Any] = {}
     for name, target in TARGETS.items():
         shown |= dict.fromkeys((name, *target.defaults))

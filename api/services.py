@@ -8,6 +8,7 @@ from flask import current_app
 from api.waiting import Finished
 from shared.database import Database
 from shared.queues import Bell
+from shared.seal import Seal
 from shared.settings import Settings
 
 
@@ -17,6 +18,7 @@ class Services:
     database: Database
     bell: Bell
     finished: Finished
+    seal: Seal
 
 
 def services() -> Services:

@@ -4,7 +4,18 @@ import sys
 
 import click
 
-from roundsman.commands import accepting, checklists, running, runs, schedules, service
+from roundsman.commands import (
+    accepting,
+    checklists,
+    deliveries,
+    events,
+    jobs,
+    running,
+    runs,
+    schedules,
+    service,
+    webhooks,
+)
 from roundsman.commands.failures import Roundsman
 
 
@@ -28,6 +39,10 @@ for command in (
     checklists.checklists,
     checklists.apply_files,
     schedules.schedules,
+    jobs.jobs,
+    webhooks.webhooks,
+    deliveries.deliveries,
+    events.events,
     service.migrate,
     service.api,
     service.scheduler,

@@ -5,8 +5,10 @@
         run = client.runs.start(checklist["id"], wait_seconds=30)
         if run["outcome"] == "changed":
             client.runs.accept(run["id"])
+        client.jobs.create({"uri": "https://example.com/remind", "delay_seconds": 3600, "payload": {"who": "ada"}})
+        webhook = client.webhooks.create({"url": "https://example.com/told", "event_types": ["run.finished"]})
 
-What can go wrong is in `roundsman.errors`.
+What came to a webhook is verified by `roundsman.webhooks.verify`. What can go wrong is in `roundsman.errors`.
 """
 
 import time
@@ -18,10 +20,14 @@ import requests
 
 from roundsman.address import DEFAULT_URL, checked_key, is_loopback, service_url
 from roundsman.resources.checklists import Checklists
+from roundsman.resources.deliveries import Deliveries
+from roundsman.resources.events import Events
+from roundsman.resources.jobs import Jobs
 from roundsman.resources.keys import Keys
 from roundsman.resources.runs import Runs
 from roundsman.resources.schedules import Schedules
 from roundsman.resources.snapshots import Snapshots
+from roundsman.resources.webhooks import Webhooks
 from roundsman.transport import Bearer, Transport
 
 
@@ -51,6 +57,10 @@ class Client:
         self.runs = Runs(transport)
         self.schedules = Schedules(transport)
         self.snapshots = Snapshots(transport)
+        self.jobs = Jobs(transport)
+        self.webhooks = Webhooks(transport)
+        self.deliveries = Deliveries(transport)
+        self.events = Events(transport)
 
     def close(self) -> None:
         """Close its connections."""

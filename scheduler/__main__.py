@@ -22,7 +22,13 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: wake_up.stop())
     database = Database(settings.database_url, size=due.HANDS, name="scheduler")
-    loop = Loop(database, Bell(settings.redis_url), wake_up, sweep_seconds=settings.sweep_seconds)
+    loop = Loop(
+        database,
+        Bell(settings.redis_url),
+        wake_up,
+        sweep_seconds=settings.sweep_seconds,
+        delivery_attempts=settings.delivery_attempts,
+    )
     log.info("scheduler_started")
     loop.run()
     wake_up.close()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from itertools import groupby
 from uuid import UUID
 
 import structlog
@@ -25,7 +26,10 @@ from scheduler.store import (
 )
 from shared.crash_points import CrashPoint, reach
 from shared.database import Cursor, Database
+from shared.event_data import occurrences_left_out
 from shared.queues import Bell
+from shared.store import events
+from shared.store.events import NewEvent
 from shared.store.schedules import HELD_UNTIL
 
 log = structlog.get_logger(__name__)
@@ -34,40 +38,47 @@ SCHEDULES_AT_ONCE = 500
 HANDS = 2
 BATCHES_AT_ONCE = 20  # then leases and heartbeat have their turn
 
+OUTCOMES = {"fire": "fired", "skip": "skipped", "miss": "missed"}
+
 Instant = tuple[int, datetime]  # a schedule, and an instant of it
 
 
-def fire_all_due(database: Database, bell: Bell) -> int:
+def fire_all_due(database: Database, bell: Bell, *, delivery_attempts: int) -> int:
     """Decide on all schedules that are due; how many that were, counting each batch of a long outage.
 
     A full batch means more: then two hands work side by side, as two schedulers would, one waiting for Postgres
     while the other reckons.
     """
-    fired = fire_due_schedules(database, bell)
+    fired = fire_due_schedules(database, bell, delivery_attempts=delivery_attempts)
     if fired < SCHEDULES_AT_ONCE:
         return fired
     with ThreadPoolExecutor(HANDS, "firing") as hands:
-        return fired + sum(hands.map(lambda _: _fire_until_rest(database, bell), range(HANDS)))
+        return fired + sum(hands.map(lambda _: _fire_until_rest(database, bell, delivery_attempts), range(HANDS)))
 
 
-def _fire_until_rest(database: Database, bell: Bell) -> int:
+def _fire_until_rest(database: Database, bell: Bell, delivery_attempts: int) -> int:
     total = 0
     for _ in range(BATCHES_AT_ONCE):
-        fired = fire_due_schedules(database, bell)
+        fired = fire_due_schedules(database, bell, delivery_attempts=delivery_attempts)
         total += fired
         if fired < SCHEDULES_AT_ONCE:
             break
     return total
 
 
-def fire_due_schedules(database: Database, bell: Bell, now: datetime | None = None) -> int:
+def fire_due_schedules(
+    database: Database, bell: Bell, now: datetime | None = None, *, delivery_attempts: int = 1
+) -> int:
     """Decide on a batch of due schedules and begin their work; how many schedules that were."""
     with database.transaction() as transaction:
-        commit_without_waiting(transaction.cursor)
-        due, time = claim_due(transaction.cursor, limit=SCHEDULES_AT_ONCE, now=now)
+        cursor = transaction.cursor
+        commit_without_waiting(cursor)
+        due, time = claim_due(cursor, limit=SCHEDULES_AT_ONCE, now=now)
         if time is None:
             return 0
-        ids, canceled = _write(transaction.cursor, due, time)
+        plans = _plans(cursor, due, time)
+        ids, canceled = _write(cursor, plans)
+        ids += events.record(cursor, _left_out(plans), delivery_attempts=delivery_attempts)
         reach(CrashPoint.SCHEDULER_BEFORE_FIRING_COMMIT)
     reach(CrashPoint.SCHEDULER_AFTER_FIRING_COMMIT)
     if ids:
@@ -76,9 +87,8 @@ def fire_due_schedules(database: Database, bell: Bell, now: datetime | None = No
     return len(due)
 
 
-def _write(cursor: Cursor, due: Sequence[DueSchedule], now: datetime) -> tuple[list[UUID], list[UUID]]:
-    """Plan and record; the ids of the work that was made, and of that which was canceled for it."""
-    plans = _plans(cursor, due, now)
+def _write(cursor: Cursor, plans: Sequence[Plan]) -> tuple[list[UUID], list[UUID]]:
+    """Record what was planned; the ids of the work that was made, and of that which was canceled for it."""
     canceled = cancel_unfinished(cursor, [item.schedule.id for item in plans if item.cancels_running])
     work_ids = insert_work(
         cursor,
@@ -92,6 +102,23 @@ def _write(cursor: Cursor, due: Sequence[DueSchedule], now: datetime) -> tuple[l
     recorded = insert_occurrences(cursor, [_occurrence(item, fate, work_ids) for item in plans for fate in item.fates])
     advance(cursor, plans, recorded)
     return list(work_ids.values()), canceled
+
+
+def _left_out(plans: Sequence[Plan]) -> list[NewEvent]:
+    """What webhooks are told of instants that did not fire: one event for a row of them with the same reason."""
+    return [
+        occurrences_left_out(
+            item.schedule.account_id,
+            item.schedule.id,
+            item.schedule.name,
+            outcome=OUTCOMES[outcome],
+            reason=reason,
+            instants=[fate.instant for fate in fates],
+        )
+        for item in plans
+        for (outcome, reason), fates in groupby(item.fates, key=lambda fate: (fate.outcome, fate.reason))
+        if outcome != "fire"
+    ]
 
 
 def _plans(cursor: Cursor, due: Sequence[DueSchedule], now: datetime) -> list[Plan]:
@@ -119,6 +146,5 @@ def _jitter(schedule: DueSchedule, fate: Fate) -> timedelta:
 
 
 def _occurrence(item: Plan, fate: Fate, work_ids: dict[Instant, UUID]) -> NewOccurrence:
-    outcome = {"fire": "fired", "skip": "skipped", "miss": "missed"}[fate.outcome]
     work_id = work_ids.get((item.schedule.id, fate.instant))
-    return NewOccurrence(item.schedule.id, fate.instant, outcome, fate.reason, work_id)
+    return NewOccurrence(item.schedule.id, fate.instant, OUTCOMES[fate.outcome], fate.reason, work_id)

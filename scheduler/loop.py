@@ -20,12 +20,15 @@ SHORTEST_SLEEP_SECONDS = 0.002  # Postgres keeps microseconds, a sleep does not:
 class Loop:
     """Runs until its wake-up is stopped; several may run at once, on one machine or many."""
 
-    def __init__(self, database: Database, bell: Bell, wake_up: WakeUp, *, sweep_seconds: float) -> None:
+    def __init__(
+        self, database: Database, bell: Bell, wake_up: WakeUp, *, sweep_seconds: float, delivery_attempts: int
+    ) -> None:
         self.counters: Counter[str] = Counter()
         self._database = database
         self._bell = bell
         self._wake_up = wake_up
         self._sweep_seconds = sweep_seconds
+        self._delivery_attempts = delivery_attempts
         self._heartbeat = Heartbeat(database, "scheduler")
 
     def run(self) -> None:
@@ -45,9 +48,9 @@ class Loop:
 
     def run_once(self) -> float:
         """One round of the loop; how long to sleep before the next, 0 when there is more to do."""
-        fired = due.fire_all_due(self._database, self._bell)
+        fired = due.fire_all_due(self._database, self._bell, delivery_attempts=self._delivery_attempts)
         self.counters["schedules_fired"] += fired
-        more = sweep.expire_leases(self._database, self._bell)
+        more = sweep.expire_leases(self._database, self._bell, delivery_attempts=self._delivery_attempts)
         self.counters["rung"] += sweep.ring_for_due_work(self._database, self._bell)
         self._heartbeat.beat(self.counters)
         if more or fired >= due.SCHEDULES_AT_ONCE:

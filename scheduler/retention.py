@@ -8,12 +8,14 @@ from shared.settings import settings_of_process
 
 ROWS_AT_ONCE = 1_000
 
+# Ids begin with the milliseconds at which they were made: what was made later cannot have ended long ago.
 PRUNE_WORK = """
 WITH old_work AS (
     SELECT id
     FROM work
-    WHERE finished_at < now() - make_interval(days => %(days)s)
-    ORDER BY finished_at
+    WHERE id < uuid_of_instant(now() - make_interval(days => %(days)s))
+      AND finished_at < now() - make_interval(days => %(days)s)
+    ORDER BY id
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )
@@ -24,17 +26,23 @@ WHERE work.id = old_work.id
 
 PRUNE_EVENTS = """
 WITH old_events AS (
-    SELECT id
-    FROM events
-    WHERE created_at < now() - make_interval(days => %(days)s)
-      AND NOT EXISTS (SELECT 1 FROM work WHERE work.event_id = events.id)
-    ORDER BY id
+    SELECT accounts.id AS account_id, events_of_account.id
+    FROM accounts
+    CROSS JOIN LATERAL (
+        SELECT id
+        FROM events
+        WHERE events.account_id = accounts.id
+          AND events.id < uuid_of_instant(now() - make_interval(days => %(days)s))
+          AND NOT EXISTS (SELECT 1 FROM work WHERE work.event_id = events.id)
+        ORDER BY id
+        LIMIT %(limit)s
+        FOR UPDATE SKIP LOCKED
+    ) AS events_of_account
     LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
 )
 DELETE FROM events
 USING old_events
-WHERE events.id = old_events.id
+WHERE events.account_id = old_events.account_id AND events.id = old_events.id
 """
 
 PRUNE_IDEMPOTENCY_KEYS = """

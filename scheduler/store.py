@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from scheduler.array import array
+from shared.array import array
 from shared.database import Cursor
 from shared.store.work import RUN_MAX_ATTEMPTS
 
@@ -43,9 +43,9 @@ def commit_without_waiting(cursor: Cursor) -> None:
 
 # Not the whole row: for ten thousand schedules at one instant every column costs.
 CLAIM_DUE = """
-SELECT id, cron, timezone, interval_seconds, run_at, minute, recurring, anchor, starts_at, ends_at, max_occurrences,
-       jitter_seconds, overlap, catchup_window_seconds, coalesce, state, paused_at, resumed_at, skip_next, next_run_at,
-       fired, coalesced_until, coalesce(%(now)s, now())
+SELECT id, account_id, name, cron, timezone, interval_seconds, run_at, minute, recurring, anchor, starts_at, ends_at,
+       max_occurrences, jitter_seconds, overlap, catchup_window_seconds, coalesce, state, paused_at, resumed_at,
+       skip_next, next_run_at, fired, coalesced_until, coalesce(%(now)s, now())
 FROM schedules
 WHERE state IN ('active', 'paused') AND next_run_at <= coalesce(%(now)s, now())
 ORDER BY next_run_at, id
@@ -62,6 +62,8 @@ class DueSchedule:
     """
 
     id: int
+    account_id: int
+    name: str | None
     cron: str | None
     timezone: str
     interval_seconds: int | None
@@ -139,17 +141,28 @@ def cancel_unfinished(cursor: Cursor, schedule_ids: Sequence[int]) -> list[UUID]
 
 INSERT_WORK = """
 INSERT INTO work (
-    account_id, kind, schedule_id, scheduled_for, checklist_id, trigger, spec, max_attempts, timeout_seconds, due_at
+    account_id, kind, lane, schedule_id, scheduled_for, checklist_id, trigger, spec, max_attempts, timeout_seconds,
+    due_at
 )
-SELECT schedules.account_id, schedules.kind, schedules.id, firing.scheduled_for, schedules.checklist_id, 'schedule',
-       jsonb_build_object('variables', coalesce(schedules.target -> 'variables', '{}')),
-       %(max_attempts)s, checklists.timeout_seconds, firing.due_at
+SELECT schedules.account_id, schedules.kind,
+       CASE schedules.kind
+           WHEN 'run' THEN 'checklist ' || schedules.checklist_id
+           ELSE coalesce(lane_of(schedules.target ->> 'uri'), '')
+       END,
+       schedules.id, firing.scheduled_for, schedules.checklist_id, 'schedule',
+       CASE schedules.kind
+           WHEN 'run' THEN jsonb_build_object('variables', coalesce(schedules.target -> 'variables', '{}'))
+           ELSE schedules.target - ARRAY['timeout_seconds', 'max_attempts']
+       END,
+       coalesce((schedules.target ->> 'max_attempts')::integer, %(run_max_attempts)s),
+       coalesce(checklists.timeout_seconds, (schedules.target ->> 'timeout_seconds')::integer),
+       firing.due_at
 FROM unnest(%(schedule_ids)s::bigint[], %(scheduled_for)s::timestamptz[], %(due_at)s::timestamptz[])
     AS firing (schedule_id, scheduled_for, due_at)
 JOIN schedules ON schedules.id = firing.schedule_id
-JOIN checklists ON checklists.id = schedules.checklist_id
+LEFT JOIN checklists ON checklists.id = schedules.checklist_id
 ORDER BY firing.scheduled_for, schedules.id
-ON CONFLICT (schedule_id, scheduled_for) DO NOTHING
+ON CONFLICT (schedule_id, scheduled_for) WHERE schedule_id IS NOT NULL DO NOTHING
 RETURNING schedule_id, scheduled_for, id
 """
 
@@ -164,7 +177,7 @@ def insert_work(cursor: Cursor, items: Sequence[NewWork]) -> dict[tuple[int, dat
             "schedule_ids": array(item.schedule_id for item in items),
             "scheduled_for": array(item.scheduled_for for item in items),
             "due_at": array(item.due_at for item in items),
-            "max_attempts": RUN_MAX_ATTEMPTS,
+            "run_max_attempts": RUN_MAX_ATTEMPTS,
         },
     )
     return {(schedule_id, scheduled_for): id for schedule_id, scheduled_for, id in cursor.fetchall()}

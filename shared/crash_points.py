@@ -11,6 +11,7 @@ class CrashPoint(StrEnum):
     API_BEFORE_COMMIT = "api.before_commit"
     API_AFTER_COMMIT = "api.after_commit"
     WORKER_AFTER_CLAIM = "worker.after_claim"
+    WORKER_BEFORE_REQUEST = "worker.before_request"
     WORKER_AFTER_RESPONSE = "worker.after_response"
     WORKER_BEFORE_COMMIT = "worker.before_commit"
     WORKER_AFTER_COMMIT = "worker.after_commit"

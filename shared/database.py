@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 import psycopg2
 import psycopg2.extras
@@ -18,6 +19,15 @@ from shared.errors import DatabaseUnavailable
 __all__ = ["Connection", "Cursor", "Database", "Transaction", "only_row"]
 
 psycopg2.extras.register_uuid()  # type: ignore[no-untyped-call]  # the stubs leave it bare
+
+
+def _read_uuid(text: Any, _cursor: Cursor) -> UUID | None:
+    return None if text is None else UUID(int=int(text.replace("-", ""), 16))  # half the time of UUID(text)
+
+
+UUID_TYPE = psycopg2.extensions.new_type((2950,), "UUID", _read_uuid)
+psycopg2.extensions.register_type(UUID_TYPE)
+psycopg2.extensions.register_type(psycopg2.extensions.new_array_type((2951,), "UUID[]", UUID_TYPE))
 
 # No integer larger than this is let in; jsonb writes 1e23 out as one, which is not the number that 1e23 is.
 LARGEST_INTEGER = 2**64
@@ -31,6 +41,7 @@ def _number(digits: str) -> int | float:
 psycopg2.extras.register_default_jsonb(loads=json.JSONDecoder(parse_int=_number).decode, globally=True)
 
 # A server that went away must be noticed within seconds, also when it went without a word.
+IDLE_IN_TRANSACTION_SECONDS = 10.0
 CONNECT_OPTIONS: dict[str, Any] = {
     "connect_timeout": 3,
     "keepalives_idle": 5,
@@ -66,7 +77,11 @@ class Database:
         self._url = url
         self._options = CONNECT_OPTIONS | {
             "application_name": f"roundsman {name}",
-            "options": f"-c statement_timeout={int(statement_seconds * 1000)} -c TimeZone=UTC",
+            # A process that is frozen between two statements would keep its rows locked for as long as it is.
+            "options": (
+                f"-c statement_timeout={int(statement_seconds * 1000)} -c TimeZone=UTC"
+                f" -c idle_in_transaction_session_timeout={int(IDLE_IN_TRANSACTION_SECONDS * 1000)}"
+            ),
         }
         self._wait_seconds = wait_seconds
         self._idle: queue.LifoQueue[Connection] = queue.LifoQueue()

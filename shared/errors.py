@@ -11,3 +11,7 @@ class InvalidSettings(RoundsmanError):
 
 class DatabaseUnavailable(RoundsmanError):
     """Postgres did not answer, or every connection stayed busy for the whole wait."""
+
+
+class SealBroken(RoundsmanError):
+    """A secret cannot be sealed or opened with the keys of the settings."""

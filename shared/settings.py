@@ -22,15 +22,24 @@ class Settings:
     api_processes: int = 2
     signup: Literal["open", "closed"] = "closed"
     admin_token: str = ""
+    secret_keys: tuple[str, ...] = ()
     max_body_bytes: int = 1_048_576
     concurrency: int = 32
+    calls_per_host: int = 16
     egress_allow: tuple[Network, ...] = ()
     sweep_seconds: float = 2.0
     lease_margin_seconds: float = 15.0
     grace_seconds: float = 5.0
+    webhook_retry_seconds: tuple[float, ...] = (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000)
+    webhook_disable_seconds: float = 432_000
     retention_days: int = 30
     log_format: Literal["auto", "json", "text"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def delivery_attempts(self) -> int:
+        """How often a delivery is tried."""
+        return len(self.webhook_retry_seconds) + 1
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -47,7 +56,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         try:
             values[name] = read(text)
         except ValueError:
-            shown = "something else" if variable.endswith("_URL") else repr(text[:100])  # a URL may hold a password
+            # A URL may hold a password, and a key is one.
+            shown = "something else" if variable.endswith(("_URL", "_KEY")) else repr(text[:100])
             problems.append(f"{variable} is {shown}; it accepts {accepts}")
     if problems:
         raise InvalidSettings("; ".join(problems))
@@ -102,6 +112,20 @@ def _networks(text: str) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
+def _keys(text: str) -> tuple[str, ...]:
+    keys = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not keys or any(len(key) < 16 for key in keys):
+        raise ValueError
+    return keys
+
+
+def _delays(text: str) -> tuple[float, ...]:
+    delays = tuple(_seconds(0.01, 86_400)(part) for part in text.split(","))
+    if len(delays) > 30:
+        raise ValueError
+    return delays
+
+
 VARIABLES: dict[str, tuple[str, Callable[[str], Any], str]] = {
     "DATABASE_URL": ("database_url", _url("postgresql", "postgres"), "a postgresql:// URL"),
     "REDIS_URL": ("redis_url", _url("redis", "rediss", "unix"), "a redis://, rediss:// or unix:// URL"),
@@ -110,12 +134,18 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any], str]] = {
     "ROUNDSMAN_API_PROCESSES": ("api_processes", _integer(1, 64), "a whole number from 1 to 64"),
     "ROUNDSMAN_SIGNUP": ("signup", _one_of("open", "closed"), "open or closed"),
     "ROUNDSMAN_ADMIN_TOKEN": ("admin_token", str, "a secret that may open accounts while sign-up is closed"),
+    "ROUNDSMAN_SECRET_KEY": (
+        "secret_keys",
+        _keys,
+        "keys of at least 16 characters, the newest first, with commas between",
+    ),
     "ROUNDSMAN_MAX_BODY_BYTES": (
         "max_body_bytes",
         _integer(1_024, 67_108_864),
         "a whole number from 1024 to 67108864",
     ),
     "ROUNDSMAN_CONCURRENCY": ("concurrency", _integer(1, 1_000), "a whole number from 1 to 1000"),
+    "ROUNDSMAN_CALLS_PER_HOST": ("calls_per_host", _integer(1, 1_000), "a whole number from 1 to 1000"),
     "ROUNDSMAN_EGRESS_ALLOW": (
         "egress_allow",
         _networks,
@@ -128,6 +158,16 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any], str]] = {
         "seconds from 0.1 to 3600",
     ),
     "ROUNDSMAN_GRACE_SECONDS": ("grace_seconds", _seconds(0, 900), "seconds from 0 to 900"),
+    "ROUNDSMAN_WEBHOOK_RETRY_SECONDS": (
+        "webhook_retry_seconds",
+        _delays,
+        "at most 30 numbers of seconds from 0.01 to 86400, with commas between them",
+    ),
+    "ROUNDSMAN_WEBHOOK_DISABLE_SECONDS": (
+        "webhook_disable_seconds",
+        _seconds(0.1, 31_536_000),
+        "seconds from 0.1 to 31536000",
+    ),
     "ROUNDSMAN_RETENTION_DAYS": (
         "retention_days",
         _integer(1, 3_650),

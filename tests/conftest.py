@@ -2,6 +2,7 @@
 
 import ipaddress
 import itertools
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+import pycurl
 import pytest
 import redis
 import structlog
@@ -20,6 +22,8 @@ from shared.database import Database
 from shared.migrate import migrate
 from shared.settings import Settings, read_settings
 from tests.api_client import ApiClient
+from worker.outbound import transfer as outbound_transfer
+from worker.outbound.transfer import Transfer
 
 # Until a process configures its own: through logging, which pytest keeps out of what a test prints.
 structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())
@@ -30,17 +34,64 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_packet_leaves_this_machine() -> Iterator[None]:
-    """Any connect of the test process to anything but loopback fails the test that made it."""
-    connect = socket.socket.connect
+    """Any connect or look-up of the test process that needs another machine fails the test that made it."""
+    connect, connect_ex, getaddrinfo = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+    known_names = {"", "localhost", socket.gethostname()}
+
+    def judge(family: int, address: Any) -> None:
+        if family in (socket.AF_INET, socket.AF_INET6) and not ipaddress.ip_address(address[0]).is_loopback:
+            raise AssertionError(f"a test tried to connect to {address[0]}")
 
     def guarded(self: socket.socket, address: Any) -> None:
-        if self.family in (socket.AF_INET, socket.AF_INET6) and not ipaddress.ip_address(address[0]).is_loopback:
-            raise AssertionError(f"a test tried to connect to {address[0]}")
+        judge(self.family, address)
         connect(self, address)
 
-    socket.socket.connect = guarded  # type: ignore[method-assign]  # that is the point
+    def guarded_ex(self: socket.socket, address: Any) -> int:
+        judge(self.family, address)
+        return connect_ex(self, address)
+
+    def looked_up(host: Any, *arguments: Any, **options: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host or ""
+        if name not in known_names and re.fullmatch(r"[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", name) is None:
+            raise AssertionError(f"a test tried to look up {name}")
+        return getaddrinfo(host, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        patch.setattr(socket.socket, "connect_ex", guarded_ex)
+        patch.setattr(socket, "getaddrinfo", looked_up)
+        yield
+
+
+@pytest.fixture(scope="session")
+def escapes_of_libcurl() -> Iterator[list[str]]:
+    """Where libcurl, whose sockets Python does not see, was let out to; it gets no socket for it here.
+
+    Names it looks up with a name server on this machine that does not exist: every name is unknown.
+    """
+    escapes: list[str] = []
+    open_socket = Transfer._on_connect
+
+    def guarded(transfer: Transfer, purpose: int, address: Any) -> Any:
+        opened = open_socket(transfer, purpose, address)
+        if opened != pycurl.SOCKET_BAD and not ipaddress.ip_address(address.addr[0]).is_loopback:
+            escapes.append(address.addr[0])
+            return pycurl.SOCKET_BAD
+        return opened
+
+    no_name_server = (pycurl.DOH_URL, "https://127.0.0.1:1/dns-query")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Transfer, "_on_connect", guarded)
+        patch.setattr(outbound_transfer, "FIXED_OPTIONS", (*outbound_transfer.FIXED_OPTIONS, no_name_server))
+        yield escapes
+
+
+@pytest.fixture(autouse=True)
+def _libcurl_stays_on_this_machine(escapes_of_libcurl: list[str]) -> Iterator[None]:
+    """A call that the product would have let out fails the test that made it, before anything is sent."""
     yield
-    socket.socket.connect = connect  # type: ignore[method-assign]  # and back
+    escaped, escapes_of_libcurl[:] = list(escapes_of_libcurl), []
+    assert escaped == [], f"libcurl was about to connect to {escaped}"
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +129,7 @@ def environment(database_url: str, redis_url: str) -> dict[str, str]:
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "ROUNDSMAN_SIGNUP": "open",
+        "ROUNDSMAN_SECRET_KEY": "a key for tests alone",
         "ROUNDSMAN_EGRESS_ALLOW": "127.0.0.0/8",
         "ROUNDSMAN_SWEEP_SECONDS": "0.3",
         "ROUNDSMAN_LEASE_MARGIN_SECONDS": "0.5",

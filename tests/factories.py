@@ -5,14 +5,23 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from api.store import keys, runs, schedules
-from shared.database import Cursor
-from shared.store import checklists, work
+from psycopg2.extras import Json
+
+from api.store import jobs, keys, runs, schedules, webhooks
+from api.store.jobs import Job
+from api.store.webhooks import Webhook
+from shared.database import Cursor, only_row
+from shared.seal import Seal
+from shared.store import checklists
 from shared.store.checklists import Checklist, Definition
 from shared.store.schedules import Schedule
 from shared.store.work import ClaimedWork, FinishedAttempt, State
+from tests.claiming import claim
 
 _numbers = itertools.count(1)
+
+SEAL = Seal(["a key for tests alone"])  # as the environment of tests/conftest.py has it
+WEBHOOK_SECRET = b"twenty-four secret bytes"
 
 
 def an_account(cursor: Cursor) -> int:
@@ -79,7 +88,7 @@ def some_work(
 def claimed_work(cursor: Cursor, *, limit: int = 1, timeout_seconds: int = 30, **fields: Any) -> list[ClaimedWork]:
     """Work that a worker has just claimed; nothing else is due."""
     some_work(cursor, count=limit, timeout_seconds=timeout_seconds, **fields)
-    return work.claim(cursor, worker="test", limit=limit, margin_seconds=15)
+    return claim(cursor, limit=limit, margin_seconds=15)
 
 
 def an_ended(claimed: ClaimedWork, state: State = "succeeded", **fields: Any) -> FinishedAttempt:
@@ -151,3 +160,80 @@ def an_occurrence(
             "work_id": work_id,
         },
     )
+
+
+def a_job(cursor: Cursor, account_id: int | None = None, *, delay_seconds: float = 0, **spec: Any) -> Job:
+    """A pending job, due now: a POST without a payload to a closed port, unless `spec` says otherwise."""
+    call: dict[str, Any] = {
+        "uri": "http://127.0.0.1:9/",
+        "method": "POST",
+        "headers": {},
+        "error_uri": None,
+        "timeout_seconds": 30,
+        "max_attempts": 4,
+        "backoff_seconds": 10,
+    }
+    account_id = account_id or an_account(cursor)
+    return jobs.create(cursor, account_id, call | spec, trigger="api", delay_seconds=delay_seconds)
+
+
+def a_webhook(
+    cursor: Cursor,
+    account_id: int | None = None,
+    *,
+    seal: Seal = SEAL,
+    secret: bytes = WEBHOOK_SECRET,
+    **fields: Any,
+) -> Webhook:
+    """An enabled webhook that wants to be told of everything, at a closed port unless `fields` say otherwise."""
+    definition: dict[str, Any] = {
+        "url": "http://127.0.0.1:9/",
+        "event_types": ["*"],
+        "description": None,
+        "enabled": True,
+    }
+    return webhooks.create(
+        cursor, account_id or an_account(cursor), webhooks.Definition(**(definition | fields)), seal.seal(secret)
+    )
+
+
+AN_EVENT = """
+INSERT INTO events (account_id, type, data)
+VALUES (%(account_id)s, %(type)s, %(data)s)
+RETURNING id
+"""
+
+
+def an_event(cursor: Cursor, account_id: int | None = None, event_type: str = "run.finished", **data: Any) -> UUID:
+    """Something that happened, of which no webhook is told yet."""
+    cursor.execute(AN_EVENT, {"account_id": account_id or an_account(cursor), "type": event_type, "data": Json(data)})
+    id: UUID = only_row(cursor)[0]
+    return id
+
+
+A_DELIVERY = """
+INSERT INTO work (account_id, kind, lane, webhook_id, event_id, max_attempts, timeout_seconds, inert)
+SELECT account_id, 'delivery', lane_of(url), id, %(event_id)s, %(max_attempts)s, 15, %(inert)s
+FROM webhooks
+WHERE id = %(webhook_id)s
+RETURNING id
+"""
+
+
+def a_delivery(
+    cursor: Cursor,
+    webhook: Webhook | None = None,
+    event_id: UUID | None = None,
+    *,
+    max_attempts: int = 8,
+    inert: bool = False,
+) -> UUID:
+    """A pending delivery, due now, of an event of its own unless one is given."""
+    webhook = webhook or a_webhook(cursor)
+    if event_id is None:
+        cursor.execute("SELECT account_id FROM webhooks WHERE id = %s", (webhook.id,))
+        event_id = an_event(cursor, only_row(cursor)[0])
+    fields = {"webhook_id": webhook.id, "event_id": event_id, "max_attempts": max_attempts, "inert": inert}
+    cursor.execute(A_DELIVERY, fields)
+    id: UUID = only_row(cursor)[0]
+    return id

@@ -8,6 +8,7 @@ from shared.database import Database
 from shared.store import checklists, snapshots, work
 from shared.store.snapshots import NewSnapshot
 from shared.store.work import FinishedAttempt
+from tests.claiming import claim
 from worker.observation import ObservedCheck, ObservedFlow
 from worker.verdict import judge
 
@@ -15,7 +16,7 @@ from worker.verdict import judge
 def begin_run(database: Database, run_id: UUID | str) -> work.ClaimedWork:
     """The run, claimed; other runs that are due are left running."""
     with database.transaction() as transaction:
-        claimed = work.claim(transaction.cursor, worker="test", limit=1_000, margin_seconds=15)
+        claimed = claim(transaction.cursor, limit=1_000, margin_seconds=15)
     return next(item for item in claimed if str(item.id) == str(run_id))
 
 

@@ -81,7 +81,7 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
         if (ROOT / name).is_file() and not name.startswith("tests/"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-    yield Terminal(folder, {"8080": str(free_port()), "9100": str(free_port())})
+    yield Terminal(folder, {port: str(free_port()) for port in ("8080", "9100", "9200")})
     subprocess.run(["pkill", "-KILL", "-f", f"{folder}/"], check=False)
 
 
@@ -112,7 +112,7 @@ def test_the_two_commands_bring_up_a_service_that_shows_a_change(service: str) -
 
 def test_every_other_block_does_what_readme_says(service: str, terminal: Terminal) -> None:
     printed = [terminal.run(block) for block in TYPED]
-    apply, again, worker, rounds, accept, document, schedule = printed
+    apply, again, worker, rounds, accept, document, schedule, job, webhook = printed
     assert "created" in apply
     assert "NEW" in apply
     assert "passed" in again
@@ -127,6 +127,11 @@ def test_every_other_block_does_what_readme_says(service: str, terminal: Termina
     assert '"trigger":"manual","state":"succeeded"' in schedule
     assert '"outcome":"fired"' in schedule
     assert '"state":"paused"' in schedule
+    assert '"state":"succeeded"' in job
+    assert '"status_code":200' in job
+    assert "verified webhook.test\nverified job.succeeded\n" in webhook
+    assert "forged" not in webhook
+    assert webhook.count('"state":"succeeded"') >= 2
 
 
 def test_ci_runs_the_commands_that_readme_gives_to_developers() -> None:
@@ -142,5 +147,6 @@ def test_the_table_of_settings_is_the_one_in_the_code() -> None:
     defaults = Settings()
     for variable, (name, _, _) in VARIABLES.items():
         default = getattr(defaults, name)
-        written = f"{default:g}" if isinstance(default, float) else str(default or "")
+        parts = default if isinstance(default, tuple) else (default,)
+        written = ",".join(f"{part:g}" if isinstance(part, float) else str(part or "") for part in parts)
         assert rows[variable].strip("`") == written, f"README gives {variable} another default"

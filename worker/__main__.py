@@ -11,12 +11,20 @@ from shared.logs import configure_logs
 from shared.queues import Bell
 from shared.settings import settings_of_process
 from worker import jobs
+from worker.deliveries import DeliveryPerformer
+from worker.dispatch import SLOW_FOR_EACH_PLACE
+from worker.http_jobs import JobPerformer
 from worker.outbound import Outbound
+from worker.performer import Performer
 from worker.ring_worker import answer_rings
 from worker.rounds import Rounds
 from worker.runs import RunPerformer
 
 log = structlog.get_logger(__name__)
+
+
+# Those that take long go on beside the brisk ones, see Dispatch; a run may make more than one call.
+CALLS_FOR_EACH_PLACE = SLOW_FOR_EACH_PLACE + 1
 
 
 def main() -> None:
@@ -32,14 +40,14 @@ def main() -> None:
 
     database = Database(settings.database_url, size=2, name="worker")
     stopping = threading.Event()
-    with Outbound(concurrency=concurrency, allow=settings.egress_allow) as outbound:
+    with Outbound(concurrency=concurrency * CALLS_FOR_EACH_PLACE, allow=settings.egress_allow) as outbound:
+        performers: dict[str, Performer] = {
+            "run": RunPerformer(outbound),
+            "job": JobPerformer(outbound),
+            "delivery": DeliveryPerformer(outbound, settings),
+        }
         rounds = Rounds(
-            database,
-            Bell(settings.redis_url),
-            {"run": RunPerformer(outbound)},
-            capacity=concurrency,
-            margin_seconds=settings.lease_margin_seconds,
-            sweep_seconds=settings.sweep_seconds,
+            database, Bell(settings.redis_url), outbound.loop, performers, settings, concurrency=concurrency
         )
         jobs.serve(rounds, stopping)
         rounds.start()

@@ -1,39 +1,53 @@
-"""What a kind of work must be able to do: be prepared in bulk, begun, and recorded with its finish."""
+"""What a kind of work must be able to do: be prepared in bulk, performed, and recorded with its finish."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, Protocol
 
 from shared.database import Cursor
+from shared.store.events import NewEvent
 from shared.store.work import ClaimedWork, FinishedAttempt
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A claimed piece of work with all it needs, and the monotonic instant at which its allowance is over."""
+class Prepared(NamedTuple):
+    """A claimed piece of work with all it needs, and what its beginning tells webhooks."""
 
     work: ClaimedWork
-    deadline: float
-    subject: Any
+    subject: Any = None
+    event: NewEvent | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """A piece of work that has been performed: how its attempt ended, and what else is to be recorded with that."""
 
-    kind: str
+    work: ClaimedWork
     attempt: FinishedAttempt
-    schedule_id: int | None = None
     findings: Any = None
 
 
 class Performer(Protocol):
-    """Performs one kind of work. `begin` must not block; it reports each end exactly once, from any thread."""
+    """Performs one kind of work, as coroutines of one loop, many at once."""
 
-    def prepare(self, cursor: Cursor, items: Sequence[ClaimedWork], claimed_at: float) -> list[Prepared]: ...
+    def prepare(self, cursor: Cursor, items: Sequence[ClaimedWork]) -> list[Prepared]:
+        """What these need, read in the transaction of their claim."""
 
-    def begin(self, piece: Prepared, report: Callable[[Ended], None]) -> None: ...
+    async def perform(self, piece: Prepared, timeout_seconds: float) -> Ended:
+        """Perform it; over in any case, and without raising, when its time is."""
 
-    def record(self, cursor: Cursor, ended: Sequence[Ended]) -> None: ...
+    def record(self, cursor: Cursor, ended: Sequence[Ended]) -> list[NewEvent]:
+        """Write what else they change, in the transaction of their finish; what webhooks are told."""
 
-    def cancel_all(self) -> None: ...
+
+def failed(
+    work: ClaimedWork, error: str, *, attempt_outcome: Literal["failed", "timeout"] = "failed", **fields: Any
+) -> Ended:
+    """The end of a piece of work that has failed for good."""
+    outcome = "error" if work.kind == "run" else None
+    return Ended(
+        work,
+        FinishedAttempt(work.id, work.lease_token, "failed", attempt_outcome, outcome=outcome, error=error, **fields),
+    )
+
+
+def released(work: ClaimedWork, reason: str) -> Ended:
+    """A piece of work given back unharmed: the attempt does not count."""
+    return Ended(work, FinishedAttempt(work.id, work.lease_token, "pending", "released", error=reason))

@@ -18,7 +18,7 @@ from api.schemas.runs import AcceptedSchema, AcceptInput, RunInput, RunPage, Run
 from api.services import services
 from api.store import runs
 from api.store.runs import Run
-from api.waiting_for_runs import wait_for_end
+from api.waiting_for_work import wait_for_end
 from shared.database import Cursor, Transaction
 from shared.store import work
 

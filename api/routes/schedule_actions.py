@@ -1,6 +1,7 @@
 """What a person does with a schedule: let it sleep, wake it, leave one out, begin one now, look ahead."""
 
 from typing import Any
+from uuid import UUID
 
 from flask import Response
 
@@ -8,18 +9,21 @@ from api.auth import caller
 from api.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint
 from api.creating import Answer, create
 from api.errors import Conflict, NotFound
+from api.job_objects import job_with_attempts
 from api.objects import run_object
-from api.routes.schedules import NO_SCHEDULE, existing_schedule, schedule_object
+from api.routes.schedules import NO_SCHEDULE, existing_schedule, schedule_object, tell_if_paused
 from api.schedule_objects import preview_object
 from api.scheduling import first_instants, rhythm_of
 from api.schemas.answers import NothingSchema
+from api.schemas.jobs import JobWithAttemptsSchema
 from api.schemas.runs import RunSchema
 from api.schemas.schedule_answers import PreviewSchema, ScheduleSchema
 from api.schemas.schedules import PauseInput, ScheduleInput, SchedulePreviewInput
 from api.services import services
-from api.store import runs, schedules
-from api.waiting_for_runs import wait_for_end
-from shared.database import Transaction
+from api.store import jobs, runs, schedules
+from api.waiting_for_work import wait_for_end
+from shared.database import Cursor, Transaction
+from shared.store.schedules import Schedule
 
 blueprint = Blueprint("schedule-actions", __name__, description="Pausing, resuming, triggering and previewing.")
 
@@ -35,10 +39,13 @@ def pause_schedule(fields: dict[str, Any], schedule_id: int) -> Response:
     """
     with services().database.transaction() as transaction:
         cursor = transaction.cursor
-        paused = schedules.pause(cursor, caller().account_id, schedule_id, fields.get("note"))
+        before = schedules.lock(cursor, caller().account_id, schedule_id)
+        if before is None:
+            raise NotFound(NO_SCHEDULE)
+        if not schedules.pause(cursor, caller().account_id, schedule_id, fields.get("note")):
+            raise Conflict(f"the schedule is {before.state}; only one that is active can be paused")
         schedule = existing_schedule(cursor, schedule_id)
-        if not paused:
-            raise Conflict(f"the schedule is {schedule.state}; only one that is active can be paused")
+        tell_if_paused(transaction, before, schedule)
         schedules.tell_schedulers(cursor)
         shown = schedule_object(cursor, schedule)
     return Answer(shown).response()
@@ -87,8 +94,14 @@ def skip_next_occurrence(_fields: dict[str, Any], schedule_id: int) -> Response:
 @blueprint.post("/schedules/<id:schedule_id>/trigger")
 @blueprint.doc(parameters=[IDEMPOTENCY_KEY, PREFER])
 @blueprint.arguments(NothingSchema, example={}, required=False)
-@blueprint.response(202, RunSchema, headers={"Location": {"schema": {"type": "string"}}})
-@blueprint.alt_response(200, schema=RunSchema, description="The finished run, with Prefer: wait.")
+@blueprint.response(
+    202, {"oneOf": [RunSchema, JobWithAttemptsSchema]}, headers={"Location": {"schema": {"type": "string"}}}
+)
+@blueprint.alt_response(
+    200,
+    schema={"oneOf": [RunSchema, JobWithAttemptsSchema]},
+    description="The finished run or job, with Prefer: wait.",
+)
 @blueprint.problems(400, 401, 404, 413, 415, 422)
 def trigger_schedule(_fields: dict[str, Any], schedule_id: int) -> Response:
     """Begin now what the schedule begins
@@ -98,18 +111,10 @@ def trigger_schedule(_fields: dict[str, Any], schedule_id: int) -> Response:
 
     def creation(transaction: Transaction) -> Answer:
         schedule = existing_schedule(transaction.cursor, schedule_id)
-        run = schedule.checklist_id and runs.create(
-            transaction.cursor,
-            schedule.account_id,
-            schedule.checklist_id,
-            trigger="manual",
-            variables=schedule.target.get("variables", {}),
-            schedule_id=schedule.id,
-        )
-        if not run:
-            raise NotFound(NO_SCHEDULE)  # deleted with its checklist a moment ago
-        transaction.after_commit(lambda: services().bell.ring([run.id]))
-        return Answer(run_object(run), 202, {"Location": f"/runs/{run.id}"})
+        begin = _begin_run if schedule.kind == "run" else _begin_job
+        location, begun = begin(transaction.cursor, schedule)
+        transaction.after_commit(lambda: services().bell.ring([UUID(begun["id"])]))
+        return Answer(begun, 202, {"Location": location})
 
     return wait_for_end(create(creation)).response()
 
@@ -126,3 +131,22 @@ def preview_schedule(fields: dict[str, Any]) -> Response:
     with services().database.reading() as cursor:
         when, start = rhythm_of(fields, schedules.now(cursor))
     return Answer(preview_object(when, first_instants(when, start, fields))).response()
+
+
+def _begin_run(cursor: Cursor, schedule: Schedule) -> tuple[str, dict[str, Any]]:
+    run = schedule.checklist_id and runs.create(
+        cursor,
+        schedule.account_id,
+        schedule.checklist_id,
+        trigger="manual",
+        variables=schedule.target.get("variables", {}),
+        schedule_id=schedule.id,
+    )
+    if not run:
+        raise NotFound(NO_SCHEDULE)  # deleted with its checklist a moment ago
+    return f"/runs/{run.id}", run_object(run)
+
+
+def _begin_job(cursor: Cursor, schedule: Schedule) -> tuple[str, dict[str, Any]]:
+    job = jobs.create(cursor, schedule.account_id, schedule.target, trigger="manual", schedule_id=schedule.id)
+    return f"/jobs/{job.id}", job_with_attempts(job, [])

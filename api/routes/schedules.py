@@ -20,6 +20,8 @@ from api.services import services
 from api.store import schedule_history, schedules
 from api.store.schedules import NameTaken, NoSuchChecklist
 from shared.database import Cursor, Transaction
+from shared.event_data import schedule_paused
+from shared.store import events
 from shared.store.schedules import Schedule
 
 blueprint = Blueprint("schedules", __name__, description="When work is to begin, and which.")
@@ -106,6 +108,7 @@ def replace_schedule(fields: dict[str, Any], schedule_id: int) -> Response:
                 anchor=start.anchor,
                 next_run_at=start.next_run_at,
             )
+        tell_if_paused(transaction, before, schedule)
         schedules.tell_schedulers(cursor)
         shown = schedule_object(cursor, schedule)
     return Answer(shown).response()
@@ -154,6 +157,16 @@ def existing_schedule(cursor: Cursor, schedule_id: int) -> Schedule:
 def schedule_object(cursor: Cursor, schedule: Schedule) -> dict[str, Any]:
     """One schedule as clients see it."""
     return schedule_objects(cursor, [schedule])[schedule.id]
+
+
+def tell_if_paused(transaction: Transaction, before: Schedule, after: Schedule) -> None:
+    """An event for the webhooks, if the schedule was active and sleeps now."""
+    if (before.state, after.state) != ("active", "paused"):
+        return
+    paused = schedule_paused(after.account_id, after.id, after.name, after.note)
+    due = events.record(transaction.cursor, [paused], delivery_attempts=services().settings.delivery_attempts)
+    if due:
+        transaction.after_commit(lambda: services().bell.ring(due))
 
 
 @contextmanager

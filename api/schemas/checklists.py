@@ -19,11 +19,11 @@ from api.schemas.fields import (
     check_expression,
     check_headers,
     check_queue_name,
+    check_target,
     is_variable_name,
     left_out,
 )
 from shared.domain.rules import MATCHES, InvalidRule, parse_rule
-from shared.domain.urls import url_problem
 
 MOST_FLOWS = 200
 MOST_STEPS = 100
@@ -75,8 +75,11 @@ class RequestSchema(Object):
         if "json" in data and "body" in data:
             raise ValidationError("only one of json and body may be given", "body")
         url = data.get("url", "")
-        if "{{" not in url and (problem := url_problem(url)):
-            raise ValidationError(problem, "url")
+        if "{{" not in url:
+            try:
+                check_target(url)
+            except ValidationError as error:
+                raise ValidationError({"url": error.messages}) from None
         plain = {name: value for name, value in data.get("headers", {}).items() if "{{" not in name + value}
         try:
             check_headers(plain)

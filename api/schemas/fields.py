@@ -7,9 +7,11 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
+from api.services import services
 from shared.domain.cron import InvalidCron, parse_cron
 from shared.domain.expression import InvalidExpression, compile_expression
-from shared.domain.urls import header_problem, url_problem
+from shared.domain.instants import write_instant
+from shared.domain.urls import header_problem, target_problem
 from shared.domain.zones import InvalidZone, zone
 
 INSTANT = re.compile(
@@ -56,6 +58,19 @@ class Integer(fields.Integer):
         return value
 
 
+class Number(fields.Float):
+    """A number within bounds, whole or not."""
+
+    def __init__(self, *, least: int, most: int, **options: Any) -> None:
+        self._bounds = f"must be a number from {least} to {most}"
+        super().__init__(validate=validate.Range(least, most, error=self._bounds), **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> int | float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValidationError(self._bounds)
+        return value
+
+
 class Boolean(fields.Boolean):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> bool:
         if not isinstance(value, bool):
@@ -94,10 +109,11 @@ class Word(fields.String):
 
 
 class Url(Text):
-    """An http or https URL that we may call."""
+    """An http or https URL that we may call, as far as that can be told before its name is looked up."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(most=2_048, validate=[_is_url], metadata={"format": "uri"}, **options)
+    def __init__(self, *, description: str = "", **options: Any) -> None:
+        metadata = {"format": "uri"} | ({"description": description} if description else {})
+        super().__init__(most=2_048, validate=[check_target], metadata=metadata, **options)
 
 
 def left_out() -> None:
@@ -162,7 +178,7 @@ def write_timestamp(instant: datetime | None) -> str | None:
     """
     if instant is None:
         return None
-    return instant.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+    return write_instant(instant)
 
 
 class Json(fields.Raw):
@@ -241,6 +257,7 @@ def check_queue_name(name: str) -> None:
         raise ValidationError("must be 1 to 100 of: letters, digits, dot, underscore, hyphen")
 
 
-def _is_url(text: str) -> None:
-    if problem := url_problem(text):
+def check_target(url: str) -> None:
+    """A URL that we may call: addresses that are written in it are judged by the settings of this service."""
+    if problem := target_problem(url, services().settings.egress_allow):
         raise ValidationError(problem)

@@ -2,8 +2,9 @@
 
 from marshmallow import fields
 
-from api.schemas.fields import Object, Timestamp, Word
+from api.schemas.fields import Json, Object, Timestamp, Word
 from api.schemas.schedules import OUTCOMES, STATES
+from shared.domain.urls import METHODS
 
 INSTANT = {"type": "string", "format": "date-time", "example": "2026-03-01T12:00:00Z"}
 
@@ -37,6 +38,13 @@ class ScheduleSchema(Object):
     checklist_id = fields.Integer(required=True, allow_none=True)
     variables = fields.Dict(required=True, allow_none=True)
     uri = fields.String(required=True, allow_none=True)
+    method = Word(*METHODS, required=True, allow_none=True)
+    headers = fields.Dict(keys=fields.String(), values=fields.String(), required=True, allow_none=True)
+    payload = Json(metadata={"description": "left out when none was given"})
+    error_uri = fields.String(required=True, allow_none=True)
+    timeout_seconds = fields.Integer(required=True, allow_none=True)
+    max_attempts = fields.Integer(required=True, allow_none=True)
+    backoff_seconds = fields.Float(required=True, allow_none=True)
     queue = fields.String(required=True, allow_none=True)
     paused = fields.Boolean(required=True)
     note = fields.String(required=True, allow_none=True)

@@ -20,13 +20,13 @@ from api.schemas.fields import (
     is_variable_name,
     left_out,
 )
+from api.schemas.jobs import CallInput
 from shared.domain.when import MAX_MINUTE
 
 WHENS = ("cron", "interval_seconds", "run_at", "minute")
 STATES = ("active", "paused", "finished", "invalid")
 OUTCOMES = ("fired", "skipped", "missed")
 MOST_ID = 2**53
-NO_JOBS = "jobs are not available yet"
 NO_QUEUES = "queues are not available yet"
 MOST_INTERVAL_SECONDS = 2**31 - 1  # 68 years: what the column holds
 MOST_OCCURRENCES = 1_000_000_000
@@ -44,8 +44,11 @@ class NotYet(fields.Field):  # type: ignore[type-arg]  # generic only for type c
         raise ValidationError(self._reason)
 
 
-class ScheduleInput(Object):
-    """When (exactly one of cron, interval_seconds, run_at and minute) and what; the rest may be left out."""
+class ScheduleInput(CallInput):
+    """When (exactly one of cron, interval_seconds, run_at and minute) and what; the rest may be left out.
+
+    A schedule of jobs has the fields of their call.
+    """
 
     needs_target: ClassVar[bool] = True
 
@@ -75,7 +78,6 @@ class ScheduleInput(Object):
     recurring = Word("none", "daily", "weekly", metadata={"description": "of minute; none when left out"})
     checklist_id = Integer(least=1, most=MOST_ID, metadata={"description": "the checklist to run"})
     variables = TextMap("variable", valid_name=is_variable_name, most=100)
-    uri = NotYet(NO_JOBS)
     queue = NotYet(NO_QUEUES)
     paused = Boolean(load_default=False)
     note = Text(most=1_000, metadata={"description": "why it is paused, or anything else; resuming forgets it"})

@@ -31,8 +31,9 @@ class Run:
 
 
 CREATE = """
-INSERT INTO work (account_id, kind, checklist_id, schedule_id, trigger, spec, max_attempts, timeout_seconds)
-SELECT account_id, 'run', id, %(schedule_id)s, %(trigger)s, %(spec)s, %(max_attempts)s, timeout_seconds
+INSERT INTO work (account_id, kind, lane, checklist_id, schedule_id, trigger, spec, max_attempts, timeout_seconds)
+SELECT account_id, 'run', 'checklist ' || id, id, %(schedule_id)s, %(trigger)s, %(spec)s, %(max_attempts)s,
+       timeout_seconds
 FROM checklists
 WHERE account_id = %(account_id)s AND id = %(checklist_id)s
 RETURNING id, checklist_id, schedule_id, scheduled_for, trigger, state, outcome, result, error, attempt,

@@ -6,9 +6,9 @@ from uuid import UUID
 from roundsman.client import Client
 from roundsman.commands.failures import Refused
 from roundsman.errors import NotFound
-from roundsman.resources.runs import has_ended
 from roundsman.resources.schedule_shapes import Schedule
 from roundsman.resources.shapes import Checklist, Run
+from roundsman.resources.work import has_ended
 from roundsman.visible import visible
 
 ID = re.compile(r"[1-9][0-9]{0,17}")

@@ -14,8 +14,8 @@ from roundsman.commands.choosing import chosen_checklist
 from roundsman.commands.consoles import print_json, standard_error, standard_output
 from roundsman.commands.failures import Interrupted, NotObserved
 from roundsman.rendering import print_run
-from roundsman.resources.runs import has_ended
 from roundsman.resources.shapes import Checklist, Run
+from roundsman.resources.work import has_ended
 from roundsman.visible import visible
 
 EXIT_CODES = {"passed": 0, "changed": 1, "new": 1}

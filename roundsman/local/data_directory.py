@@ -60,7 +60,7 @@ def write_key(path: Path, key: str) -> None:
     """Write the key for its owner only; never half of it, never readable by others. Raises CannotStart."""
     try:
         # A temporary file has mode 0600 from the start.
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".api-key-", delete=False) as file:
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
             file.write(f"{key}\n")
             file.flush()
             os.fsync(file.fileno())

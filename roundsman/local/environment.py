@@ -11,7 +11,13 @@ GRACE_SECONDS = "3"
 
 
 def service_environment(
-    environment: Mapping[str, str], options: UpOptions, *, database_url: str, redis_url: str, temporary: Path
+    environment: Mapping[str, str],
+    options: UpOptions,
+    *,
+    database_url: str,
+    redis_url: str,
+    secret_key: str,
+    temporary: Path,
 ) -> dict[str, str]:
     """What the processes see: ours, where the servers are, and defaults that suit one machine.
 
@@ -28,6 +34,7 @@ def service_environment(
         **{name: value for name, value in environment.items() if value != "" or name not in defaults},
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
+        "ROUNDSMAN_SECRET_KEY": secret_key,
         "ROUNDSMAN_HOST": options.host,
         "ROUNDSMAN_PORT": str(options.port),
         # Where what a killed process leaves is found again, and removed.

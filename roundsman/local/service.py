@@ -1,5 +1,6 @@
 """The whole service as children of this process: started in order, watched, stopped in order."""
 
+import secrets
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from roundsman.visible import visible
 READY_SECONDS = 60.0
 MIGRATE_SECONDS = 300.0
 KEY_SECONDS = 30.0
+SECRET_KEY_BYTES = 32
 MOST_EARLY_DEATHS = 5
 WATCH_SECONDS = 0.1
 # Together less than the ten seconds in which it is to be over.
@@ -53,6 +55,7 @@ class Service:
         self._tell = tell
         self._directory = options.data_dir.expanduser().resolve()
         self._key_file = self._directory / "api-key"
+        self._secret_key_file = self._directory / "secret-key"
         self._temporary = self._directory / "tmp"
         self._url = service_url(reachable_host(options.host), options.port)
         self._supervisor = Supervisor(self._directory / "processes.json", tell=tell)
@@ -101,9 +104,20 @@ class Service:
             self._options,
             database_url=self._postgres.url if self._postgres else self._environment["DATABASE_URL"],
             redis_url=self._redis.url if self._redis else self._environment["REDIS_URL"],
+            secret_key=self._secret_key(),
             temporary=self._temporary,
         )
         self._run_to_end("migrate", self._commands.migrate, MIGRATE_SECONDS)
+
+    def _secret_key(self) -> str:
+        """What secrets are sealed with: the environment's, or our own of the first start."""
+        if given := self._environment.get("ROUNDSMAN_SECRET_KEY"):
+            return given
+        if kept := read_key(self._secret_key_file):
+            return kept
+        key = secrets.token_urlsafe(SECRET_KEY_BYTES)
+        write_key(self._secret_key_file, key)
+        return key
 
     def _start_processes(self) -> None:
         self._supervisor.start(self._program("api", self._commands.api))

@@ -4,18 +4,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from roundsman.resources.collection import Collection, checked, new_idempotency_key, segment
+from roundsman.resources.collection import checked, segment
 from roundsman.resources.shapes import CheckName, Page, Run
+from roundsman.resources.work import Work
 from roundsman.transport import Request
 
-ENDED_STATES = frozenset({"succeeded", "failed", "canceled"})
-FIRST_LOOK_SECONDS = 0.1
-LONGEST_LOOK_SECONDS = 1.0
-# A service that is being restarted is back sooner; a wait should outlive that.
-WAITING_PATIENCE_SECONDS = 30.0
 
-
-class Runs(Collection[Run]):
+class Runs(Work[Run]):
     """`client.runs`"""
 
     item = Run
@@ -33,30 +28,15 @@ class Runs(Collection[Run]):
         Sent again after a lost answer, it is still one run. Raises NotFound, Invalid.
         """
         path = f"/checklists/{segment(checklist_id)}/run"
-        headers = {"Idempotency-Key": idempotency_key or new_idempotency_key()}
         body = {"variables": dict(variables or {})}
-        request = Request("POST", path, body, headers=headers, wait_seconds=wait_seconds, repeatable=True)
-        return self._checked(self._transport.send(request), path)
+        return self._begin(path, body, wait_seconds=wait_seconds, idempotency_key=idempotency_key)
 
     def wait(self, run_id: str | UUID, *, seconds: float, watch: Callable[[Run], None] | None = None) -> Run:
         """The run as soon as it has ended, or as it is when `seconds` are over; `watch` is shown every look.
 
         A service that goes away for less than 30 s does not end the wait. Raises NotFound.
         """
-        path = f"/runs/{segment(run_id)}"
-        request = Request("GET", path, repeatable=True)
-        deadline = self._transport.clock() + seconds
-        pause = FIRST_LOOK_SECONDS
-        while True:
-            answer = self._transport.send(request, patience_seconds=WAITING_PATIENCE_SECONDS)
-            run = self._checked(answer, path)
-            if watch is not None:
-                watch(run)
-            left = deadline - self._transport.clock()
-            if has_ended(run) or left <= 0:
-                return run
-            self._transport.pause(min(pause, left))
-            pause = min(pause * 1.5, LONGEST_LOOK_SECONDS)
+        return self._wait(f"/runs/{segment(run_id)}", seconds=seconds, watch=watch)
 
     def get(self, run_id: str | UUID) -> Run:
         """Raises NotFound."""
@@ -110,8 +90,3 @@ class Runs(Collection[Run]):
         answer = self._transport.send(Request("POST", path, body, repeatable=True))
         accepted: list[CheckName] = checked(answer, frozenset({"accepted"}), path, self._transport.url)["accepted"]
         return accepted
-
-
-def has_ended(run: Mapping[str, Any]) -> bool:
-    """Whether nothing more will happen to this run."""
-    return run["state"] in ENDED_STATES

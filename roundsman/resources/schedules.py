@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from roundsman.resources.collection import Collection, checked, new_idempotency_key, segment
+from roundsman.resources.job_shapes import Job
 from roundsman.resources.schedule_shapes import Occurrence, Preview, Schedule
 from roundsman.resources.shapes import Page, Run
 from roundsman.transport import Request, Transport
@@ -82,13 +83,14 @@ class Schedules(Collection[Schedule]):
         """Leave out its next instant. Raises NotFound, Conflict."""
         return self._steer(schedule_id, "skip-next", {})
 
-    def trigger(self, schedule_id: int, *, wait_seconds: int = 0, idempotency_key: str | None = None) -> Run:
-        """Begin now what it begins; the run as it is after at most `wait_seconds`. Raises NotFound."""
+    def trigger(self, schedule_id: int, *, wait_seconds: int = 0, idempotency_key: str | None = None) -> Run | Job:
+        """Begin now what it begins; that work as it is after at most `wait_seconds`. Raises NotFound."""
         path = f"{_path(schedule_id)}/trigger"
         headers = {"Idempotency-Key": idempotency_key or new_idempotency_key()}
         request = Request("POST", path, {}, headers=headers, wait_seconds=wait_seconds, repeatable=True)
         answer = self._transport.send(request)
-        return cast(Run, checked(answer, Run.__required_keys__, path, self._transport.url))
+        members = Run.__required_keys__ & Job.__required_keys__
+        return cast(Run | Job, checked(answer, members, path, self._transport.url))
 
     def preview(self, definition: Mapping[str, Any]) -> Preview:
         """When a schedule of this definition would be due; nothing is stored. Raises Invalid."""

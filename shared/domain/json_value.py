@@ -60,13 +60,17 @@ def canonical(value: Json) -> str:
     return json.dumps(_with_whole_numbers(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+# json.dumps would make one of these for every call.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def written(value: Json) -> str:
     """The compact text of a value, members in their own order.
 
     >>> written({"b": 1.0, "a": "é"})
     '{"b":1.0,"a":"é"}'
     """
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def escaped(step: str) -> str:

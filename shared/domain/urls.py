@@ -167,7 +167,8 @@ def header_problem(name: str, value: str) -> str | None:
     """
     if _TOKEN.fullmatch(name) is None:
         return "the name of a header must be 1 to 128 letters, digits and hyphens"
-    if name.lower() in RESERVED_HEADERS:
+    # Many servers hand headers to the application as CONTENT_LENGTH, whichever of the two was written.
+    if name.lower().replace("_", "-") in RESERVED_HEADERS:
         return f"the header {name} cannot be set"
     if len(value) > MAX_HEADER_VALUE_LENGTH:
         return f"the value of the header {name} must have at most {MAX_HEADER_VALUE_LENGTH:,} characters"

@@ -31,9 +31,18 @@ FROM processes
 WHERE host = %(host)s
 """
 
+# Past those that another is striking out just now: it may have been frozen while it did.
 BURY = """
+WITH unburied AS (
+    SELECT id
+    FROM processes
+    WHERE id = ANY(%(ids)s)
+    ORDER BY id
+    FOR UPDATE SKIP LOCKED
+)
 DELETE FROM processes
-WHERE id = ANY(%(ids)s)
+USING unburied
+WHERE processes.id = unburied.id
 """
 
 
@@ -71,8 +80,16 @@ def alive(cursor: Cursor) -> list[Process]:
 
 
 LEAVE = """
+WITH gone AS (
+    SELECT id
+    FROM processes
+    WHERE id = %(id)s OR seen_at < now() - interval '1 day'
+    ORDER BY id
+    FOR UPDATE SKIP LOCKED
+)
 DELETE FROM processes
-WHERE id = %(id)s OR seen_at < now() - interval '1 day'
+USING gone
+WHERE processes.id = gone.id
 """
 
 

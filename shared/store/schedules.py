@@ -55,6 +55,16 @@ class Schedule:
     updated_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class PausedSchedule:
+    """A schedule that has just been paused, and why."""
+
+    id: int
+    account_id: int
+    name: str | None
+    note: str | None
+
+
 # The schedule of a piece of work that has failed, or found a change, sleeps until a person has looked.
 PAUSE_AFTER = """
 UPDATE schedules
@@ -77,14 +87,14 @@ WHERE schedules.id = ended_work.schedule_id
       (schedules.pause_on_failure AND ended_work.state = 'failed')
       OR (schedules.pause_on_change AND ended_work.outcome = 'changed')
   )
-RETURNING schedules.id
+RETURNING schedules.id, schedules.account_id, schedules.name, schedules.note
 """
 
 
-def pause_after(cursor: Cursor, work_ids: Sequence[UUID]) -> list[int]:
-    """Pause the schedules that asked for it when work of theirs has just ended like this; their ids."""
+def pause_after(cursor: Cursor, work_ids: Sequence[UUID]) -> list[PausedSchedule]:
+    """Pause the schedules that asked for it when work of theirs has just ended like this."""
     cursor.execute(PAUSE_AFTER, {"work_ids": list(work_ids)})
-    return [row[0] for row in cursor.fetchall()]
+    return [PausedSchedule(*row) for row in cursor.fetchall()]
 
 
 RELEASE_HELD = """

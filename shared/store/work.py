@@ -1,4 +1,5 @@
-"""The work protocol: claim, finish, expire, cancel. Every change of state is one guarded UPDATE, in bulk.
+"""The work protocol: finish, expire, cancel; claiming is in worker.store.claims. Every change of state is one guarded
+UPDATE, in bulk.
 
 A lease token is fresh for every claim; whoever finishes must hold the one that is in force. Times are the database's.
 """
@@ -6,152 +7,78 @@ A lease token is fresh for every claim; whoever finishes must hold the one that 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
-from psycopg2.extras import Json
-
+from shared.array import array
 from shared.database import Cursor
+from shared.domain.json_value import written
 
 State = Literal["pending", "running", "succeeded", "failed", "canceled"]
 TERMINAL = ("succeeded", "failed", "canceled")
 RUN_MAX_ATTEMPTS = 3  # begun again when its worker died; after the third worker it is the run that is suspected
-OUR_KINDS = ("run", "job", "delivery")  # what our own workers perform; tasks are popped by external ones
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedWork:
+# Tuples, as thousands of each are made every second: a frozen dataclass takes ten times as long to make.
+class ClaimedWork(NamedTuple):
     """A piece of work whose lease the claimer holds until `timeout_seconds` plus the margin are over."""
 
     id: UUID
     account_id: int
     kind: str
+    lane: str
     attempt: int
+    released: int
     max_attempts: int
     lease_token: UUID
     timeout_seconds: int
     checklist_id: int | None
     schedule_id: int | None
     scheduled_for: datetime | None
+    webhook_id: int | None
+    event_id: UUID | None
+    inert: bool
+    error_of: UUID | None
+    trigger: str
     spec: dict[str, Any]
 
+    @property
+    def counted_attempt(self) -> int:
+        """Which attempt this is of those that count against the limit."""
+        return self.attempt - self.released
 
-@dataclass(frozen=True, slots=True)
-class FinishedAttempt:
-    """How one attempt ended, and what that makes of its work: a terminal state, or pending until `due_at`."""
+    @property
+    def is_last_attempt(self) -> bool:
+        return self.counted_attempt >= self.max_attempts
+
+
+class FinishedAttempt(NamedTuple):
+    """How one attempt ended, and what that makes of its work: a terminal state, or pending until it is tried again."""
 
     id: UUID
     lease_token: UUID
     state: State
-    attempt_outcome: Literal["succeeded", "failed", "timeout", "released"]
+    attempt_outcome: Literal["succeeded", "failed", "timeout", "released", "canceled"]
     outcome: str | None = None
     result: Any = None
     error: str | None = None
-    due_at: datetime | None = None
+    retry_in_seconds: float | None = None
     status_code: int | None = None
     elapsed_ms: int | None = None
     response_excerpt: str | None = None
 
 
-# The accounts with pending work are found by hopping along the index, one probe each; every account's oldest due
-# items then take turns. SKIP LOCKED sits under the LIMIT of a CTE: in a sub-select the planner may run it twice.
-# The lease begins with the statement: a process may have been frozen since its transaction began.
-# locked_work asks again what candidates has asked: by the time a row is locked it may be pending for a later retry.
-CLAIM = """
-WITH RECURSIVE waiting_accounts AS (
-    (
-        SELECT account_id
-        FROM work
-        WHERE state = 'pending' AND kind IN ('run', 'job', 'delivery')
-        ORDER BY account_id
-        LIMIT 1
-    )
-    UNION ALL
-    SELECT (
-        SELECT work.account_id
-        FROM work
-        WHERE state = 'pending' AND kind IN ('run', 'job', 'delivery')
-          AND work.account_id > waiting_accounts.account_id
-        ORDER BY work.account_id
-        LIMIT 1
-    )
-    FROM waiting_accounts
-    WHERE waiting_accounts.account_id IS NOT NULL
-),
-candidates AS (
-    SELECT due_items.id, due_items.due_at,
-           row_number() OVER (PARTITION BY waiting_accounts.account_id ORDER BY due_items.due_at, due_items.id) AS turn
-    FROM waiting_accounts
-    CROSS JOIN LATERAL (
-        SELECT id, due_at
-        FROM work
-        WHERE work.account_id = waiting_accounts.account_id
-          AND state = 'pending' AND kind IN ('run', 'job', 'delivery')
-          AND kind = ANY(%(kinds)s)
-          AND due_at <= coalesce(%(now)s, now())
-        ORDER BY due_at, id
-        LIMIT 2 * %(limit)s
-    ) AS due_items
-),
-locked_work AS (
-    SELECT work.id
-    FROM candidates
-    JOIN work ON work.id = candidates.id
-    WHERE work.state = 'pending' AND work.due_at <= coalesce(%(now)s, now())
-    ORDER BY candidates.turn, candidates.due_at, work.id
-    LIMIT %(limit)s
-    FOR UPDATE OF work SKIP LOCKED
-),
-claimed_work AS (
-    UPDATE work
-    SET state = 'running',
-        attempt = attempt + 1,
-        lease_token = gen_random_uuid(),
-        lease_expires_at =
-            coalesce(%(now)s, statement_timestamp()) + make_interval(secs => timeout_seconds + %(margin_seconds)s),
-        started_at = coalesce(started_at, %(now)s, statement_timestamp())
-    FROM locked_work
-    WHERE work.id = locked_work.id
-    RETURNING work.id, account_id, kind, attempt, max_attempts, lease_token, timeout_seconds,
-              checklist_id, schedule_id, scheduled_for, spec
-),
-begun_attempts AS (
-    INSERT INTO attempts (work_id, number, worker, started_at)
-    SELECT id, attempt, %(worker)s, coalesce(%(now)s, statement_timestamp())
-    FROM claimed_work
-)
-SELECT id, account_id, kind, attempt, max_attempts, lease_token, timeout_seconds,
-       checklist_id, schedule_id, scheduled_for, spec
-FROM claimed_work
-"""
-
-
-def claim(
-    cursor: Cursor,
-    *,
-    worker: str,
-    limit: int,
-    margin_seconds: float,
-    kinds: Sequence[str] = OUR_KINDS,
-    now: datetime | None = None,
-) -> list[ClaimedWork]:
-    """Lease at most `limit` due pieces of work of these kinds, fairly between accounts."""
-    cursor.execute(
-        CLAIM,
-        {"worker": worker, "limit": limit, "margin_seconds": margin_seconds, "kinds": list(kinds), "now": now},
-    )
-    return [ClaimedWork(*row) for row in cursor.fetchall()]
-
-
+# Only running work has a lease token, which a constraint sees to. Asking for the state as well would make the planner
+# go through all that is running, the hundred thousand tasks of external workers included.
 FINISH = """
 WITH ended AS (
     SELECT *
     FROM unnest(
         %(ids)s::uuid[], %(lease_tokens)s::uuid[], %(states)s::text[], %(attempt_outcomes)s::text[],
-        %(outcomes)s::text[], %(results)s::jsonb[], %(errors)s::text[], %(due_ats)s::timestamptz[],
+        %(outcomes)s::text[], %(results)s::jsonb[], %(errors)s::text[], %(retry_in_seconds)s::float8[],
         %(status_codes)s::integer[], %(elapsed_ms)s::integer[], %(response_excerpts)s::text[]
     ) AS ended (
-        id, lease_token, state, attempt_outcome, outcome, result, error, due_at,
+        id, lease_token, state, attempt_outcome, outcome, result, error, retry_in_seconds,
         status_code, elapsed_ms, response_excerpt
     )
 ),
@@ -161,13 +88,15 @@ finished_work AS (
         outcome = ended.outcome,
         result = ended.result,
         error = ended.error,
-        due_at = coalesce(ended.due_at, work.due_at),
+        due_at = coalesce(
+            coalesce(%(now)s, now()) + make_interval(secs => ended.retry_in_seconds), work.due_at
+        ),
         released = work.released + (ended.attempt_outcome = 'released')::integer,
         lease_token = NULL,
         lease_expires_at = NULL,
         finished_at = CASE WHEN ended.state = 'pending' THEN NULL ELSE coalesce(%(now)s, now()) END
     FROM ended
-    WHERE work.id = ended.id AND work.state = 'running' AND work.lease_token = ended.lease_token
+    WHERE work.id = ended.id AND work.lease_token = ended.lease_token
     RETURNING work.id, work.attempt
 ),
 closed_attempts AS (
@@ -195,25 +124,34 @@ def finish(cursor: Cursor, ended: Sequence[FinishedAttempt], now: datetime | Non
         FINISH,
         {
             "now": now,
-            "ids": [item.id for item in ended],
-            "lease_tokens": [item.lease_token for item in ended],
-            "states": [item.state for item in ended],
-            "attempt_outcomes": [item.attempt_outcome for item in ended],
-            "outcomes": [item.outcome for item in ended],
-            "results": [None if item.result is None else Json(item.result) for item in ended],
-            "errors": [item.error for item in ended],
-            "due_ats": [item.due_at for item in ended],
-            "status_codes": [item.status_code for item in ended],
-            "elapsed_ms": [item.elapsed_ms for item in ended],
-            "response_excerpts": [item.response_excerpt for item in ended],
+            "ids": array(item.id for item in ended),
+            "lease_tokens": array(item.lease_token for item in ended),
+            "states": array(item.state for item in ended),
+            "attempt_outcomes": array(item.attempt_outcome for item in ended),
+            "outcomes": array(item.outcome for item in ended),
+            "results": array(None if item.result is None else written(item.result) for item in ended),
+            "errors": array(item.error for item in ended),
+            "retry_in_seconds": array(item.retry_in_seconds for item in ended),
+            "status_codes": array(item.status_code for item in ended),
+            "elapsed_ms": array(item.elapsed_ms for item in ended),
+            "response_excerpts": array(item.response_excerpt for item in ended),
         },
     )
     return {row[0] for row in cursor.fetchall()}
 
 
+@dataclass(frozen=True, slots=True)
+class ExpiredWork:
+    """A piece of work whose lease ran out, and what it is now: pending, or failed for good."""
+
+    work: ClaimedWork
+    state: State
+    error: str | None
+
+
 EXPIRE = """
 WITH lost_work AS (
-    SELECT id
+    SELECT id, lease_token
     FROM work
     WHERE state = 'running' AND lease_expires_at <= coalesce(%(now)s, now())
     ORDER BY lease_expires_at, id
@@ -233,7 +171,9 @@ expired_work AS (
         finished_at = CASE WHEN attempt - released >= max_attempts THEN coalesce(%(now)s, now()) END
     FROM lost_work
     WHERE work.id = lost_work.id
-    RETURNING work.id, work.attempt, work.state
+    RETURNING work.id, account_id, kind, lane, attempt, released, max_attempts,
+              lost_work.lease_token AS lost_token, timeout_seconds, checklist_id, schedule_id, scheduled_for,
+              webhook_id, event_id, inert, error_of, trigger, spec, state, error
 ),
 closed_attempts AS (
     UPDATE attempts
@@ -243,15 +183,16 @@ closed_attempts AS (
     FROM expired_work
     WHERE attempts.work_id = expired_work.id AND attempts.number = expired_work.attempt
 )
-SELECT id, state
+SELECT id, account_id, kind, lane, attempt, released, max_attempts, lost_token, timeout_seconds,
+       checklist_id, schedule_id, scheduled_for, webhook_id, event_id, inert, error_of, trigger, spec, state, error
 FROM expired_work
 """
 
 
-def expire(cursor: Cursor, *, limit: int, now: datetime | None = None) -> dict[UUID, State]:
+def expire(cursor: Cursor, *, limit: int, now: datetime | None = None) -> list[ExpiredWork]:
     """Take back the leases that ran out: the work is pending again, or failed when no attempt is left."""
     cursor.execute(EXPIRE, {"limit": limit, "now": now})
-    return dict(cursor.fetchall())
+    return [ExpiredWork(ClaimedWork._make(row[:-2]), row[-2], row[-1]) for row in cursor.fetchall()]
 
 
 CANCEL = """
@@ -263,7 +204,7 @@ SET state = 'canceled',
     finished_at = now()
 WHERE account_id = %(account_id)s
   AND state IN ('pending', 'running')
-  AND (id = %(id)s OR checklist_id = %(checklist_id)s)
+  AND (id = %(id)s OR checklist_id = %(checklist_id)s OR webhook_id = %(webhook_id)s)
 RETURNING id
 """
 
@@ -282,12 +223,14 @@ def cancel(
     reason: str,
     id: UUID | None = None,
     checklist_id: int | None = None,
+    webhook_id: int | None = None,
 ) -> list[UUID]:
-    """Cancel one piece of work, or all of a checklist, that has not ended; a worker that runs it loses its lease.
+    """Cancel one piece of work, or all of a checklist or webhook, that has not ended; whoever runs it loses its lease.
 
     Two statements, so the cursor must be a transaction's.
     """
-    cursor.execute(CANCEL, {"account_id": account_id, "id": id, "checklist_id": checklist_id, "reason": reason})
+    chosen = {"id": id, "checklist_id": checklist_id, "webhook_id": webhook_id}
+    cursor.execute(CANCEL, {"account_id": account_id, "reason": reason, **chosen})
     canceled = [row[0] for row in cursor.fetchall()]
     if canceled:
         cursor.execute(END_CANCELED_ATTEMPTS, {"ids": canceled, "reason": reason})

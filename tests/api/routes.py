@@ -40,7 +40,23 @@ SCHEDULE = {
     "pause_on_failure": True,
     "pause_on_change": True,
 }
+WEBHOOK = {
+    "url": "http://127.0.0.1:9/",
+    "event_types": ["run.finished", "schedule.paused"],
+    "description": "d",
+    "enabled": True,
+}
 INTERVAL = {"interval_seconds": 60, "checklist_id": OWN_CHECKLIST}
+CALL = {
+    "uri": "http://127.0.0.1:9/",
+    "method": "PUT",
+    "headers": {"A": "b"},
+    "payload": {"a": [1]},
+    "error_uri": "http://127.0.0.1:9/failed",
+    "timeout_seconds": 5,
+    "max_attempts": 5,
+    "backoff_seconds": 5.5,
+}
 
 # A body that each route takes; a route that takes none is not here.
 BODIES: dict[Route, Any] = {
@@ -83,12 +99,20 @@ BODIES: dict[Route, Any] = {
     ("POST", "/runs/<uuid:run_id>/cancel"): {},
     ("POST", "/runs/<uuid:run_id>/accept"): {"checks": [{"flow": "f", "name": "c"}], "only": "new"},
     ("POST", "/schedules"): SCHEDULE,
-    ("PUT", "/schedules/<id:schedule_id>"): INTERVAL,
+    ("PUT", "/schedules/<id:schedule_id>"): {"interval_seconds": 60, **CALL},
     ("POST", "/schedules/preview"): {"minute": 30_000_000, "recurring": "weekly"},
     ("POST", "/schedules/<id:schedule_id>/pause"): {"note": "n"},
     ("POST", "/schedules/<id:schedule_id>/resume"): {},
     ("POST", "/schedules/<id:schedule_id>/skip-next"): {},
     ("POST", "/schedules/<id:schedule_id>/trigger"): {},
+    ("POST", "/jobs"): {"execute_at": "2099-01-01T00:00:00+01:00", **CALL},
+    ("POST", "/jobs/<uuid:job_id>/cancel"): {},
+    ("POST", "/jobs/<uuid:job_id>/retry"): {},
+    ("POST", "/webhooks"): WEBHOOK,
+    ("PUT", "/webhooks/<id:webhook_id>"): WEBHOOK,
+    ("POST", "/webhooks/<id:webhook_id>/rotate-secret"): {},
+    ("POST", "/webhooks/<id:webhook_id>/test"): {},
+    ("POST", "/deliveries/<uuid:delivery_id>/replay"): {},
 }
 # Routes whose body may be left out.
 BODY_IS_OPTIONAL = {
@@ -101,6 +125,11 @@ BODY_IS_OPTIONAL = {
     ("POST", "/schedules/<id:schedule_id>/resume"),
     ("POST", "/schedules/<id:schedule_id>/skip-next"),
     ("POST", "/schedules/<id:schedule_id>/trigger"),
+    ("POST", "/jobs/<uuid:job_id>/cancel"),
+    ("POST", "/jobs/<uuid:job_id>/retry"),
+    ("POST", "/webhooks/<id:webhook_id>/rotate-secret"),
+    ("POST", "/webhooks/<id:webhook_id>/test"),
+    ("POST", "/deliveries/<uuid:delivery_id>/replay"),
 }
 # What a route needs in its query.
 QUERIES: dict[Route, dict[str, str]] = {
@@ -114,6 +143,11 @@ LISTS = [
     ("GET", "/checklists/<id:checklist_id>/snapshots/history"),
     ("GET", "/schedules"),
     ("GET", "/schedules/<id:schedule_id>/occurrences"),
+    ("GET", "/jobs"),
+    ("GET", "/webhooks"),
+    ("GET", "/webhooks/<id:webhook_id>/deliveries"),
+    ("GET", "/deliveries"),
+    ("GET", "/events"),
 ]
 
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -148,6 +182,9 @@ def an_account_with_everything(api: ApiClient, database: Database) -> Account:
     schedule = api.make("/schedules", INTERVAL | {"checklist_id": checklist["id"]})
     with database.reading() as cursor:
         an_occurrence(cursor, schedule["id"])
+    job = api.make_job(delay_seconds=3_600)
+    webhook = api.make("/webhooks", WEBHOOK)
+    delivery = api.make(f"/webhooks/{webhook['id']}/test", {})
     return Account(
         api,
         {
@@ -155,6 +192,10 @@ def an_account_with_everything(api: ApiClient, database: Database) -> Account:
             "run_id": run["id"],
             "key_id": str(key["id"]),
             "schedule_id": str(schedule["id"]),
+            "job_id": job["id"],
+            "webhook_id": str(webhook["id"]),
+            "delivery_id": delivery["id"],
+            "event_id": delivery["event_id"],
             "name": "docs.js",
         },
     )

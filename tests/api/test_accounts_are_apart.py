@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.database import Database
-from tests.api.routes import BODIES, INTERVAL, LISTS, ROUTES, Account, Route, an_account_with_everything
+from tests.api.routes import BODIES, INTERVAL, LISTS, ROUTES, WEBHOOK, Account, Route, an_account_with_everything
 from tests.api_client import ApiClient, problem
 
 # What another account's key gets: "object" is 404, "list" shows nothing of it, "own" touches the caller's account only.
@@ -46,12 +46,35 @@ EXPECTED: dict[Route, str] = {
     ("POST", "/schedules/<id:schedule_id>/skip-next"): "object",
     ("POST", "/schedules/<id:schedule_id>/trigger"): "object",
     ("POST", "/schedules/preview"): "own",
+    ("POST", "/jobs"): "own",
+    ("GET", "/jobs"): "list",
+    ("GET", "/jobs/<uuid:job_id>"): "object",
+    ("DELETE", "/jobs/<uuid:job_id>"): "object",
+    ("POST", "/jobs/<uuid:job_id>/cancel"): "object",
+    ("POST", "/jobs/<uuid:job_id>/retry"): "object",
+    ("POST", "/webhooks"): "own",
+    ("GET", "/webhooks"): "list",
+    ("GET", "/webhooks/<id:webhook_id>"): "object",
+    ("PUT", "/webhooks/<id:webhook_id>"): "object",
+    ("DELETE", "/webhooks/<id:webhook_id>"): "object",
+    ("POST", "/webhooks/<id:webhook_id>/rotate-secret"): "object",
+    ("POST", "/webhooks/<id:webhook_id>/test"): "object",
+    ("GET", "/webhooks/<id:webhook_id>/deliveries"): "object",
+    ("GET", "/deliveries"): "list",
+    ("GET", "/deliveries/<uuid:delivery_id>"): "object",
+    ("POST", "/deliveries/<uuid:delivery_id>/replay"): "object",
+    ("GET", "/events"): "list",
+    ("GET", "/events/<uuid:event_id>"): "object",
 }
 ABSENT = {
     "checklist_id": "999999999",
     "run_id": "00000000-0000-7000-8000-000000000000",
     "key_id": "999999999",
     "schedule_id": "999999999",
+    "job_id": "00000000-0000-7000-8000-000000000000",
+    "webhook_id": "999999999",
+    "delivery_id": "00000000-0000-7000-8000-000000000000",
+    "event_id": "00000000-0000-7000-8000-000000000000",
 }
 
 
@@ -68,7 +91,11 @@ def stranger(api: ApiClient, database: Database) -> Account:
 def everything_of(account: Account) -> list[Any]:
     """All that an account can read of itself."""
     answers = [account.call(route) for route in LISTS]
-    single = ("/checklists/<id:checklist_id>", "/runs/<uuid:run_id>", "/schedules/<id:schedule_id>")
+    single = (
+        *("/checklists/<id:checklist_id>", "/runs/<uuid:run_id>", "/schedules/<id:schedule_id>"),
+        "/jobs/<uuid:job_id>",
+        *("/webhooks/<id:webhook_id>", "/deliveries/<uuid:delivery_id>", "/events/<uuid:event_id>"),
+    )
     answers += [account.call(("GET", rule)) for rule in single]
     assert [answer.status_code for answer in answers] == [200] * len(answers)
     seen = [answer.json for answer in answers]
@@ -141,6 +168,16 @@ def test_a_schedule_of_a_checklist_of_another_account_is_refused_as_of_one_that_
     assert [error["pointer"] for error in foreign["errors"]] == ["/checklist_id"]
 
 
+def test_filtering_jobs_by_a_schedule_of_another_account_finds_nothing(owner: Account, stranger: Account) -> None:
+    schedule_id = owner.api.make("/schedules", {"cron": "@daily", "uri": "http://127.0.0.1:9/"})["id"]
+    owner.api.make(f"/schedules/{schedule_id}/trigger", {})
+    ours, theirs = (
+        account.call(("GET", "/jobs"), query_string={"schedule_id": schedule_id}).json["data"]
+        for account in (owner, stranger)
+    )
+    assert (len(ours), theirs) == (1, [])
+
+
 def test_a_cursor_of_another_account_leads_to_ones_own_rows(owner: Account, stranger: Account) -> None:
     for route in marked("list"):
         for account in (owner, stranger):
@@ -150,12 +187,34 @@ def test_a_cursor_of_another_account_leads_to_ones_own_rows(owner: Account, stra
                 account.api.make_checklist()
             elif route[1] == "/schedules":
                 account.call(("POST", route[1]), json=INTERVAL)
+            elif route[1] == "/jobs":
+                account.api.make_job()
+            elif route[1] == "/webhooks":
+                account.api.make("/webhooks", WEBHOOK)
+            elif route[1] in ("/deliveries", "/events"):
+                account.call(("POST", "/webhooks/<id:webhook_id>/test"))
             else:
                 account.api.start_run(int(account.values["checklist_id"]))
         cursor = owner.call(route, query_string={"limit": 1}).json["next_cursor"]
         ours = {row["id"] for row in stranger.call(route).json["data"]}
         found = {row["id"] for row in stranger.call(route, query_string={"cursor": cursor}).json["data"]}
         assert found <= ours
+
+
+@pytest.mark.parametrize("name", ["webhook_id", "event_id"])
+def test_filtering_deliveries_by_what_is_another_accounts_finds_nothing(
+    owner: Account, stranger: Account, name: str
+) -> None:
+    found = stranger.call(("GET", "/deliveries"), query_string={name: owner.values[name]})
+    assert (found.status_code, found.json["data"]) == (200, [])
+
+
+def test_an_event_of_one_account_is_delivered_to_no_webhook_of_another(owner: Account, stranger: Account) -> None:
+    webhook = stranger.api.make("/webhooks", WEBHOOK | {"event_types": ["*"]})
+    schedule = owner.api.make_schedule()
+    assert owner.api.post(f"/schedules/{schedule['id']}/pause").status_code == 200
+    found = stranger.call(("GET", "/webhooks/<id:webhook_id>/deliveries"), values={"webhook_id": str(webhook["id"])})
+    assert found.json["data"] == []
 
 
 def test_idempotency_keys_of_another_account_replay_nothing(owner: Account, stranger: Account) -> None:

@@ -45,7 +45,10 @@ def account(route: Route, lasting: Account, spent: list[Account], api: ApiClient
     """The lasting account, but one to throw away for what may delete its objects."""
     if route[0] != "DELETE":
         return lasting
-    needed = ("/checklists/<id:checklist_id>", "/schedules/<id:schedule_id>")
+    needed = (
+        *("/checklists/<id:checklist_id>", "/schedules/<id:schedule_id>", "/jobs/<uuid:job_id>"),
+        "/webhooks/<id:webhook_id>",
+    )
     if not spent or any(spent[-1].call(("GET", rule)).status_code != 200 for rule in needed):
         spent.append(an_account_with_everything(api, database))
     return spent[-1]
@@ -176,6 +179,11 @@ PARAMETERS = {
     "/checklists/<id:checklist_id>/snapshots/history": ["flow", "name"],
     "/schedules": ["name", "checklist_id", "state"],
     "/schedules/<id:schedule_id>/occurrences": ["outcome"],
+    "/jobs": ["state", "schedule_id"],
+    "/webhooks": ["enabled"],
+    "/webhooks/<id:webhook_id>/deliveries": ["state"],
+    "/deliveries": ["webhook_id", "event_id", "state"],
+    "/events": ["type"],
 }
 
 
@@ -264,6 +272,11 @@ def test_afterwards_every_list_is_still_readable_to_its_end(lasting: Account) ->
     for checklist in pages(lasting.api, "/checklists", 200):
         for sub in ("", "/snapshots"):
             assert lasting.api.get(f"/checklists/{checklist['id']}{sub}").status_code == 200
+    for webhook in pages(lasting.api, "/webhooks", 200):
+        for sub in ("", "/deliveries"):
+            assert lasting.api.get(f"/webhooks/{webhook['id']}{sub}").status_code == 200
+    for job in pages(lasting.api, "/jobs", 200):
+        assert lasting.api.get(f"/jobs/{job['id']}").status_code == 200
     for schedule in pages(lasting.api, "/schedules", 200):
         for sub in ("", "/occurrences"):
             assert lasting.api.get(f"/schedules/{schedule['id']}{sub}").status_code == 200

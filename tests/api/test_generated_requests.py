@@ -12,7 +12,7 @@ from schemathesis.checks import not_a_server_error
 
 from tests.api_client import ApiClient
 
-LISTS = ("/checklists", "/runs", "/schedules", "/api-keys")
+LISTS = ("/checklists", "/runs", "/schedules", "/jobs", "/api-keys", "/webhooks", "/deliveries", "/events")
 EXAMPLES = 10
 
 

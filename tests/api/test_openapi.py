@@ -1,5 +1,6 @@
 """The OpenAPI document: complete, consistent in itself, and true to what the API really takes and answers."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +15,9 @@ from api import create_app
 from shared.database import Database
 from shared.settings import Settings
 from tests.api_client import ApiClient
+from tests.deliveries import end_delivery
 from tests.factories import an_occurrence
+from tests.jobs import end_job
 from tests.runs import end_run
 
 METHODS = {"get", "put", "post", "delete", "patch"}
@@ -46,7 +49,7 @@ def nodes(value: Any, place: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
 def validator(schema: dict[str, Any]) -> Draft202012Validator:
     """A validator of this schema of the document, whose references are resolved in the document."""
     registry = Registry().with_resource("urn:openapi", DRAFT202012.create_resource(DOCUMENT))
-    absolute = {"$ref": schema["$ref"].replace("#", "urn:openapi#", 1)} if "$ref" in schema else schema
+    absolute = json.loads(json.dumps(schema).replace('"$ref": "#', '"$ref": "urn:openapi#'))
     return Draft202012Validator(absolute, registry=registry, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
@@ -131,7 +134,7 @@ def test_an_operation_that_needs_a_key_says_so_and_what_comes_without(path: str,
 
 def endpoint(path: str, method: str) -> str:
     adapter = APP.url_map.bind("")
-    concrete = path.replace("{run_id}", "00000000-0000-0000-0000-000000000000")
+    concrete = re.sub(r"{(?:run|job|delivery|event)_id}", "00000000-0000-0000-0000-000000000000", path)
     return str(adapter.match(re.sub(r"{\w+}", "1", concrete), method.upper())[0])
 
 
@@ -168,7 +171,8 @@ def test_the_example_of_a_body_is_valid_by_its_own_schema(path: str, method: str
 def test_creating_operations_document_their_idempotency_key(path: str, method: str, operation: Any) -> None:
     headers = {parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "header"}
     creates = method == "post" and {"201", "202"} & set(operation["responses"])
-    assert ("Idempotency-Key" in headers) == bool(creates)
+    begins_again = path.endswith("/retry")
+    assert ("Idempotency-Key" in headers) == bool(creates or begins_again)
 
 
 def test_what_the_api_really_answers_is_what_is_documented(api: ApiClient, database: Database) -> None:
@@ -188,6 +192,14 @@ def test_what_the_api_really_answers_is_what_is_documented(api: ApiClient, datab
     )["id"]
     with database.reading() as cursor:
         an_occurrence(cursor, schedule)
+    hook = {"url": "http://127.0.0.1:9/", "event_types": ["*"]}
+    webhook, short_lived = (api.make("/webhooks", hook | {"description": "d"})["id"] for _ in range(2))
+    delivery, orphan = (api.make(f"/webhooks/{made}/test", {}) for made in (webhook, short_lived))
+    end_delivery(database, delivery["id"], "failed", error="e", status_code=500, elapsed_ms=1, response_excerpt="x")
+    failed = api.make_job(payload=None, max_attempts=1)["id"]
+    end_job(database, failed, "failed", status_code=404, error="404 Not Found", elapsed_ms=1, response_excerpt="no")
+    later = api.make_job(delay_seconds=3_600, backoff_seconds=0.5)["id"]
+    calling = api.make("/schedules", {"cron": "@daily", "uri": "http://127.0.0.1:9/", "payload": {"a": 1}})["id"]
     body = {"name": name, "worker_url": "http://127.0.0.1:9/"}
     values = {"flows": [{"name": "f", "snapshots": [{"name": "a", "value": None}]}]}
     answered = set()
@@ -249,6 +261,40 @@ def test_what_the_api_really_answers_is_what_is_documented(api: ApiClient, datab
         ("put", "/schedules/{schedule_id}", f"/schedules/{schedule}", {"json": daily}),
         ("delete", "/schedules/{schedule_id}", f"/schedules/{schedule}", {}),
         ("delete", "/schedules/{schedule_id}", f"/schedules/{schedule}", {}),
+        ("post", "/webhooks", "/webhooks", {"json": hook}),
+        ("post", "/webhooks", "/webhooks", {"json": hook | {"enabled": False}}),
+        ("post", "/webhooks", "/webhooks", {"json": hook | {"url": "http://10.0.0.1/"}}),
+        ("get", "/webhooks", "/webhooks", {}),
+        ("get", "/webhooks", "/webhooks?limit=1&enabled=false", {}),
+        ("get", "/webhooks/{webhook_id}", f"/webhooks/{webhook}", {}),
+        ("get", "/webhooks/{webhook_id}", "/webhooks/999999", {}),
+        ("post", "/webhooks/{webhook_id}/rotate-secret", f"/webhooks/{webhook}/rotate-secret", {}),
+        ("post", "/webhooks/{webhook_id}/test", f"/webhooks/{webhook}/test", {}),
+        ("get", "/webhooks/{webhook_id}/deliveries", f"/webhooks/{webhook}/deliveries", {}),
+        ("put", "/webhooks/{webhook_id}", f"/webhooks/{webhook}", {"json": hook | {"enabled": False}}),
+        ("delete", "/webhooks/{webhook_id}", f"/webhooks/{short_lived}", {}),
+        ("delete", "/webhooks/{webhook_id}", f"/webhooks/{short_lived}", {}),
+        ("get", "/deliveries", "/deliveries", {}),
+        ("get", "/deliveries/{delivery_id}", f"/deliveries/{delivery['id']}", {}),
+        ("get", "/deliveries/{delivery_id}", f"/deliveries/{orphan['id']}", {}),
+        ("post", "/deliveries/{delivery_id}/replay", f"/deliveries/{delivery['id']}/replay", {}),
+        ("post", "/deliveries/{delivery_id}/replay", f"/deliveries/{orphan['id']}/replay", {}),
+        ("get", "/events", "/events", {}),
+        ("get", "/events/{event_id}", f"/events/{delivery['event_id']}", {}),
+        ("get", "/schedules/{schedule_id}", f"/schedules/{calling}", {}),
+        ("post", "/schedules/{schedule_id}/trigger", f"/schedules/{calling}/trigger", {}),
+        ("post", "/jobs", "/jobs", {"json": {"uri": "http://127.0.0.1:9/"}}),
+        ("post", "/jobs", "/jobs", {"json": {"uri": "http://10.0.0.1/"}}),
+        ("get", "/jobs", "/jobs", {}),
+        ("get", "/jobs", "/jobs?limit=1&state=failed", {}),
+        ("get", "/jobs/{job_id}", f"/jobs/{failed}", {}),
+        ("get", "/jobs/{job_id}", f"/jobs/{later}", {}),
+        ("post", "/jobs/{job_id}/cancel", f"/jobs/{failed}/cancel", {}),
+        ("post", "/jobs/{job_id}/cancel", f"/jobs/{later}/cancel", {}),
+        ("post", "/jobs/{job_id}/retry", f"/jobs/{later}/retry", {}),
+        ("post", "/jobs/{job_id}/retry", f"/jobs/{failed}/retry", {}),
+        ("delete", "/jobs/{job_id}", f"/jobs/{failed}", {}),
+        ("delete", "/jobs/{job_id}", f"/jobs/{failed}", {}),
         ("delete", "/checklists/{checklist_id}", f"/checklists/{id}", {}),
         ("delete", "/api-keys", "/api-keys", {}),
         ("delete", "/api-keys", "/api-keys", {}),

@@ -45,7 +45,7 @@ INSTANT = "must be a time in RFC 3339 with its offset from UTC, such as 2026-03-
         ({"ends_at": "2026-03-01T12:00:00Z", "starts_at": "2026-03-01T12:00:01Z"}, "/ends_at", "before starts_at"),
         ({"timezone": "UTC", "cron": None}, "/cron", "null"),
         ({"recurring": "daily"}, "/recurring", "may only be given with minute"),
-        ({"uri": "http://127.0.0.1/"}, "/uri", "jobs are not available yet"),
+        ({"uri": "http://127.0.0.1/"}, "", "only one of checklist_id, uri, queue may be given"),
         ({"queue": "default"}, "/queue", "queues are not available yet"),
         ({"surprise": 1}, "/surprise", "is no field of this object"),
         ({"state": "active"}, "/state", "is no field of this object"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared.database import Database
 from tests.processes import RunningApi, ServiceProcess, free_port
 from tests.target import Target
 
@@ -31,10 +32,18 @@ def target() -> Iterator[Target]:
         yield far_end
 
 
+def a_checklist(service: RunningApi, name: str, **source: Any) -> int:
+    made = service.make("/checklists", {"name": name, "timeout_seconds": ALLOWANCE_SECONDS, **source})
+    return int(made["id"])
+
+
 def finished_run(service: RunningApi, name: str, **source: Any) -> tuple[Any, float]:
-    checklist = service.make("/checklists", {"name": name, "timeout_seconds": ALLOWANCE_SECONDS, **source})
+    return timed_run(service, a_checklist(service, name, **source))
+
+
+def timed_run(service: RunningApi, checklist_id: int) -> tuple[Any, float]:
     began = time.monotonic()
-    run = service.run(checklist["id"])
+    run = service.run(checklist_id)
     return run, time.monotonic() - began
 
 
@@ -103,11 +112,29 @@ def test_a_worker_url_that_nobody_listens_at_is_refused_clearly(service: Running
     assert "refused" in run["error"]
 
 
-@pytest.mark.parametrize(
-    "host", ["10.0.0.1", "169.254.169.254", "[::1]", "192.168.1.1", "0x0a000001", "[::ffff:10.0.0.1]"]
-)
-def test_an_address_that_is_not_allowed_is_never_connected_to(service: RunningApi, host: str) -> None:
-    run, seconds = finished_run(service, f"forbidden {host}", worker_url=f"http://{host}/")
+FORBIDDEN_HOSTS = ["10.0.0.1", "169.254.169.254", "[::1]", "192.168.1.1", "0x0a000001", "[::ffff:10.0.0.1]"]
+
+
+@pytest.mark.parametrize("host", FORBIDDEN_HOSTS)
+def test_an_address_that_is_not_allowed_cannot_be_written(service: RunningApi, host: str) -> None:
+    checklist = {"name": f"unwritten {host}", "worker_url": f"http://{host}/"}
+    answer = service.call("POST", "/checklists", json=checklist)
+    assert answer.status_code == 422
+    assert [problem["pointer"] for problem in answer.json()["errors"]] == ["/worker_url"]
+    assert "not allowed" in answer.json()["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize("host", FORBIDDEN_HOSTS)
+def test_an_address_that_is_not_allowed_is_never_connected_to(
+    service: RunningApi, database: Database, host: str
+) -> None:
+    """Written when it was allowed: the settings have changed since."""
+    checklist_id = a_checklist(service, f"forbidden {host}", worker_url="http://127.0.0.1/")
+    with database.transaction() as transaction:
+        transaction.cursor.execute(
+            "UPDATE checklists SET worker_url = %s WHERE id = %s", (f"http://{host}/", checklist_id)
+        )
+    run, seconds = timed_run(service, checklist_id)
     assert run["outcome"] == "error"
     assert "not allowed" in run["error"]
     assert seconds < ALLOWANCE_SECONDS

@@ -70,8 +70,14 @@ def test_the_version_is_told():
     assert typed("--version", environment={}).stdout == "roundsman 0.1.0\n"
 
 
-@pytest.mark.parametrize("command", ["up", "run", "accept", "apply", "runs", "show", "checklists", "worker", "keys"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("up", "run", "accept", "apply", "runs", "show", "checklists", "worker", "keys"),
+        *("jobs", "jobs create", "webhooks", "webhooks listen", "deliveries", "deliveries replay", "events"),
+    ],
+)
 def test_every_command_explains_itself(command):
-    result = typed(command, "--help", environment={})
+    result = typed(*command.split(), "--help", environment={})
     assert result.exit_code == 0
     assert result.stdout.startswith("Usage: ")

@@ -9,7 +9,11 @@ import pytest
 import roundsman.commands
 import roundsman.definitions
 
-MODULES = ["roundsman.address", "roundsman.errors", "roundsman.schedule_rendering"] + [
+MODULES = [
+    *("roundsman.address", "roundsman.errors", "roundsman.schedule_rendering", "roundsman.webhooks"),
+    *("roundsman.arrival_rendering", "roundsman.attempt_rendering"),
+    *("roundsman.job_rendering", "roundsman.webhook_rendering"),
+] + [
     module.name
     for package in (roundsman.commands, roundsman.definitions)
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")

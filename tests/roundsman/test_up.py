@@ -89,6 +89,10 @@ class Up:
         lines = (self.directory / "events").read_text().splitlines()
         return [int(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f"{event} ")]
 
+    def environment_of_migrate(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads((self.directory / "environment").read_text())
+        return found
+
     def touch(self, name: str) -> None:
         (self.directory / name).touch()
 
@@ -141,6 +145,25 @@ def test_a_key_that_no_longer_works_is_replaced(service: Up) -> None:
     up = service.start_until_ready()
     assert "does not know the key" in up.errors
     assert (service.data / "api-key").read_text().strip() == (service.directory / "known-key").read_text()
+
+
+def test_the_key_that_seals_secrets_is_made_once_for_its_owner_only(service: Up) -> None:
+    service.start_until_ready().end()
+    file = service.data / "secret-key"
+    key = file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert len(key.strip()) >= 43  # 32 bytes
+    assert service.environment_of_migrate()["ROUNDSMAN_SECRET_KEY"] == key.strip()
+    service.start_until_ready().end()
+    assert file.read_text() == key
+    assert service.environment_of_migrate()["ROUNDSMAN_SECRET_KEY"] == key.strip()
+
+
+def test_a_key_of_the_environment_seals_instead(service: Up) -> None:
+    service.environment["ROUNDSMAN_SECRET_KEY"] = "given in the environment"
+    service.start_until_ready().end()
+    assert service.environment_of_migrate()["ROUNDSMAN_SECRET_KEY"] == "given in the environment"
+    assert not (service.data / "secret-key").exists()
 
 
 def test_ctrl_c_reaches_the_children_as_an_orderly_stop(service: Up) -> None:
@@ -228,7 +251,7 @@ def test_a_failing_migration_ends_it_with_its_last_words(service: Up) -> None:
 
 def test_on_a_loopback_address_sign_up_is_open_and_loopback_may_be_called(service: Up) -> None:
     service.start_until_ready()
-    environment = json.loads((service.directory / "environment").read_text())
+    environment = service.environment_of_migrate()
     assert environment["ROUNDSMAN_SIGNUP"] == "open"
     assert environment["ROUNDSMAN_EGRESS_ALLOW"] == "127.0.0.0/8,::1/128"
     assert environment["DATABASE_URL"] == "postgresql://nobody.invalid/x"
@@ -271,7 +294,7 @@ def test_with_its_own_servers_it_survives_being_killed(service: Up) -> None:
     del service.environment["DATABASE_URL"], service.environment["REDIS_URL"]
     service.start_until_ready().kill()
     second = service.start_until_ready()
-    environment = json.loads((service.directory / "environment").read_text())
+    environment = service.environment_of_migrate()
     socket_directory = Path(environment["REDIS_URL"].removeprefix("unix://")).parent
     assert socket_directory.is_dir()
     assert environment["DATABASE_URL"].startswith("postgresql://postgres@/roundsman?host=/")

@@ -17,8 +17,8 @@ from shared.domain.when import instants
 from shared.queues import Bell
 from shared.rhythm import when_of
 from shared.store import schedules as shared_schedules
-from shared.store import work
 from shared.store.schedules import Schedule
+from tests.claiming import claim
 from tests.concurrency import wait_until_blocked
 from tests.factories import a_checklist, a_schedule, some_work
 
@@ -123,11 +123,11 @@ def test_overlap_skip_tells_that_it_was_skipped(database: Database, cursor: Curs
 def test_overlap_queue_one_holds_one_until_what_runs_has_ended(database: Database, cursor: Cursor, bell: Bell) -> None:
     schedule = a_schedule(cursor, overlap="queue_one")
     fire_due_schedules(database, bell, after(0))
-    [first] = work.claim(cursor, worker="test", limit=5, margin_seconds=5)
+    [first] = claim(cursor, limit=5, margin_seconds=5)
     for seconds in (10, 20):
         fire_due_schedules(database, bell, after(seconds))
     assert [outcome for _, outcome, _ in told(cursor)] == ["fired", "fired", "skipped"]
-    assert work.claim(cursor, worker="test", limit=5, margin_seconds=5) == []
+    assert claim(cursor, limit=5, margin_seconds=5) == []
     assert shared_schedules.release_held(cursor, [schedule.id]) == []
     cursor.execute(
         "UPDATE work SET state = 'succeeded', outcome = 'passed', finished_at = now(), lease_token = NULL,"
@@ -135,14 +135,14 @@ def test_overlap_queue_one_holds_one_until_what_runs_has_ended(database: Databas
         (first.id,),
     )
     assert len(shared_schedules.release_held(cursor, [schedule.id])) == 1
-    [second] = work.claim(cursor, worker="test", limit=5, margin_seconds=5)
+    [second] = claim(cursor, limit=5, margin_seconds=5)
     assert second.scheduled_for == after(10)
 
 
 def test_overlap_cancel_running_ends_what_runs(database: Database, cursor: Cursor, bell: Bell) -> None:
     a_schedule(cursor, overlap="cancel_running")
     fire_due_schedules(database, bell, after(0))
-    work.claim(cursor, worker="test", limit=5, margin_seconds=5)
+    claim(cursor, limit=5, margin_seconds=5)
     fire_due_schedules(database, bell, after(10))
     cursor.execute(WORK)
     assert [row[2] for row in cursor.fetchall()] == ["canceled", "pending"]
@@ -367,6 +367,6 @@ def test_more_than_a_batch_is_fired_at_once_by_two_hands_each_schedule_once(
     checklist = a_checklist(cursor)
     for _ in range(9):
         a_schedule(cursor, checklist, run_at=datetime.now(UTC))
-    assert due.fire_all_due(database, bell) == 9
+    assert due.fire_all_due(database, bell, delivery_attempts=1) == 9
     cursor.execute("SELECT count(*), count(DISTINCT schedule_id) FROM work")
     assert cursor.fetchall() == [(9, 9)]

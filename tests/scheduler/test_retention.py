@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from scheduler import retention
-from shared.database import Database
+from shared.database import Cursor, Database, only_row
 from shared.store import work
 from tests.factories import an_account, an_ended, claimed_work, some_work
 from tests.rows import row_counts, work_row
@@ -21,11 +21,19 @@ def ended_days_ago(database: Database, days: int, count: int = 1) -> list[UUID]:
     with database.transaction() as transaction:
         claimed = claimed_work(transaction.cursor, limit=count)
         work.finish(transaction.cursor, [an_ended(item) for item in claimed])
-        ids = [item.id for item in claimed]
-        transaction.cursor.execute(
-            "UPDATE work SET finished_at = now() - make_interval(days => %s) WHERE id = ANY(%s)", (days, ids)
-        )
-    return ids
+        return [made_days_ago(transaction.cursor, item.id, days) for item in claimed]
+
+
+def made_days_ago(cursor: Cursor, id: UUID, days: int) -> UUID:
+    """Give the work an id, and an end, of that time; its new id."""
+    cursor.execute("SELECT uuid_of_instant(now() - make_interval(days => %s))", (days,))
+    older = UUID(int=only_row(cursor)[0].int + id.int % 2**62)
+    cursor.execute(
+        "UPDATE work SET id = %(older)s, finished_at = now() - make_interval(days => %(days)s) WHERE id = %(id)s",
+        {"older": older, "days": days, "id": id},
+    )
+    cursor.execute("UPDATE attempts SET work_id = %s WHERE work_id = %s", (older, id))
+    return older
 
 
 def test_work_that_ended_before_the_retention_goes_with_its_attempts(database: Database) -> None:
@@ -55,8 +63,9 @@ def test_an_event_stays_as_long_as_a_delivery_of_it(database: Database) -> None:
     with database.transaction() as transaction:
         cursor, account = transaction.cursor, an_account(transaction.cursor)
         cursor.execute(
-            "INSERT INTO events (account_id, type, data, created_at)"
-            " SELECT %s, 't', '{}', now() - interval '31 days' FROM generate_series(1, 2) RETURNING id",
+            "INSERT INTO events (id, account_id, type, data)"
+            " SELECT (left(uuid_of_instant(now() - interval '31 days')::text, 35) || number)::uuid, %s, 't', '{}'"
+            " FROM generate_series(1, 2) AS number RETURNING id",
             (account,),
         )
         delivered, _ = cursor.fetchall()

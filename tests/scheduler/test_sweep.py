@@ -58,7 +58,7 @@ def test_the_lease_of_a_dead_worker_is_taken_back_and_its_work_rung_for(
     database: Database, bell: RecordingBell
 ) -> None:
     [lost] = expired(database)
-    assert sweep.expire_leases(database, bell) is False
+    assert sweep.expire_leases(database, bell, delivery_attempts=1) is False
     assert sweep.ring_for_due_work(database, bell) == 1
     assert (bell.rung, bell.announced) == ([lost.id], [])
     with database.reading() as cursor:
@@ -67,14 +67,14 @@ def test_the_lease_of_a_dead_worker_is_taken_back_and_its_work_rung_for(
 
 def test_work_that_failed_with_its_last_lease_is_announced(database: Database, bell: RecordingBell) -> None:
     [lost] = expired(database, max_attempts=1)
-    sweep.expire_leases(database, bell)
+    sweep.expire_leases(database, bell, delivery_attempts=1)
     assert bell.announced == [lost.id]
 
 
 def test_work_in_good_hands_is_left_alone(database: Database, bell: RecordingBell) -> None:
     with database.transaction() as transaction:
         [held] = claimed_work(transaction.cursor)
-    assert sweep.expire_leases(database, bell) is False
+    assert sweep.expire_leases(database, bell, delivery_attempts=1) is False
     assert sweep.ring_for_due_work(database, bell) == 0
     with database.reading() as cursor:
         assert work_row(cursor, held.id).lease_token == held.lease_token
@@ -86,7 +86,7 @@ def test_a_full_batch_of_expired_leases_means_again_at_once(
 ) -> None:
     monkeypatch.setattr(sweep, "LEASES_AT_ONCE", 2)
     expired(database, 3)
-    assert [sweep.expire_leases(database, bell) for _ in range(2)] == [True, False]
+    assert [sweep.expire_leases(database, bell, delivery_attempts=1) for _ in range(2)] == [True, False]
 
 
 def test_work_that_is_due_later_is_not_rung_for(database: Database, bell: RecordingBell) -> None:
@@ -106,7 +106,7 @@ def wake_up(database_url: str) -> Iterator[WakeUp]:
 def test_the_loop_sleeps_until_the_next_due_work_but_no_longer_than_a_sweep(
     database: Database, bell: RecordingBell, wake_up: WakeUp
 ) -> None:
-    loop = Loop(database, bell, wake_up, sweep_seconds=2.0)
+    loop = Loop(database, bell, wake_up, sweep_seconds=2.0, delivery_attempts=1)
     assert loop.run_once() == 2.0
     with database.transaction() as transaction:
         some_work(transaction.cursor, due_in_seconds=1)
@@ -121,14 +121,14 @@ def test_the_loop_goes_on_at_once_while_batches_are_full(
 ) -> None:
     monkeypatch.setattr(sweep, "LEASES_AT_ONCE", 2)
     expired(database, 3)
-    loop = Loop(database, bell, wake_up, sweep_seconds=2.0)
+    loop = Loop(database, bell, wake_up, sweep_seconds=2.0, delivery_attempts=1)
     assert [loop.run_once(), loop.run_once()] == [0.0, 2.0]
 
 
 def test_a_scheduler_is_seen_alive_until_it_says_good_bye(
     database: Database, bell: RecordingBell, wake_up: WakeUp
 ) -> None:
-    loop = Loop(database, bell, wake_up, sweep_seconds=2.0)
+    loop = Loop(database, bell, wake_up, sweep_seconds=2.0, delivery_attempts=1)
     loop.run_once()
     with database.reading() as cursor:
         [alive] = processes.alive(cursor)
@@ -144,7 +144,7 @@ def test_the_loop_outlives_a_database_that_is_away(
     bell: RecordingBell, wake_up: WakeUp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away = Database("postgresql:///none?host=/nonexistent", size=1, name="test")
-    loop = Loop(away, bell, wake_up, sweep_seconds=0.05)
+    loop = Loop(away, bell, wake_up, sweep_seconds=0.05, delivery_attempts=1)
     pauses: list[float] = []
 
     def sleep(seconds: float) -> None:

@@ -13,9 +13,10 @@ import pycurl
 
 from shared.domain.addresses import Network
 from worker.outbound import failures
-from worker.outbound.exchange import MAX_BODY_BYTES, Request, Response, Unreachable
+from worker.outbound.exchange import MAX_BODY_BYTES, MAX_REDIRECTS, Request, Response, Unreachable
 from worker.outbound.message import problem
 from worker.outbound.multi import Multi
+from worker.outbound.redirects import redirected
 from worker.outbound.transfer import Transfer
 
 Result = TypeVar("Result")
@@ -101,30 +102,46 @@ class Outbound:
         except TimeoutError:
             return Unreachable(*failures.timed_out(timeout_seconds), self._milliseconds_since(arrived))
         try:
-            left_ms = int((deadline - self.loop.time()) * 1_000)
-            if left_ms < 1:  # a request that cannot be answered in time is better not sent
-                return Unreachable(*failures.timed_out(timeout_seconds), self._milliseconds_since(arrived))
-            return await self._perform(request, left_ms, timeout_seconds)
+            return await self._perform(request, deadline, timeout_seconds)
         finally:
             self._slots.release()
 
-    async def _perform(self, request: Request, left_ms: int, timeout_seconds: float) -> Response | Unreachable:
+    async def _perform(self, request: Request, deadline: float, timeout_seconds: float) -> Response | Unreachable:
+        """The call and the redirects it is to follow, which all share its allowance and its slot."""
         transfer = self._idle.pop() if self._idle else self._new_transfer()
-        transfer.begin(request, timeout_ms=left_ms, timeout_seconds=timeout_seconds)
         begun = self.loop.time()
-        call = _Call(self.loop.create_future(), begun + left_ms / 1_000 + BELT_SECONDS)
+        try:
+            for _ in range(MAX_REDIRECTS + 1):
+                left_ms = int((deadline - self.loop.time()) * 1_000)
+                if left_ms < 1:  # a request that cannot be answered in time is better not sent
+                    return Unreachable(*failures.timed_out(timeout_seconds), self._milliseconds_since(begun))
+                transfer.forget()
+                transfer.begin(request, timeout_ms=left_ms, timeout_seconds=timeout_seconds)
+                code = await self._transferred(transfer, deadline)
+                answer = transfer.outcome(code, self._milliseconds_since(begun))
+                onward = redirected(request, answer) if isinstance(answer, Response) else None
+                if onward is None:
+                    return answer
+                if not isinstance(onward, Request):
+                    return Unreachable(*onward, self._milliseconds_since(begun))
+                request = onward
+            return Unreachable(*failures.TOO_MANY_REDIRECTS, self._milliseconds_since(begun))
+        finally:
+            transfer.forget()
+            self._idle.append(transfer)
+
+    async def _transferred(self, transfer: Transfer, deadline: float) -> int:
+        """libcurl's code for how the transfer ended."""
+        call = _Call(self.loop.create_future(), deadline + BELT_SECONDS)
         self._multi.add(transfer.curl)
         self._in_flight[transfer.curl] = call
         if self._belt is None:
             self._belt = self.loop.call_later(BELT_CHECK_SECONDS, self._end_overdue)
         try:
-            code = await call.ended
-            return transfer.outcome(code, self._milliseconds_since(begun))
+            return await call.ended
         finally:
             if transfer.curl in self._in_flight:  # the task was cancelled
                 self._take_out(transfer.curl)
-            transfer.forget()
-            self._idle.append(transfer)
 
     def _new_transfer(self) -> Transfer:
         return Transfer(

@@ -1,7 +1,6 @@
 """What goes out and what came of it: the values of an outbound call."""
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 Reason = Literal[
     "timed_out",
@@ -18,19 +17,21 @@ MAX_BODY_BYTES: Final = 1_048_576
 MAX_REDIRECTS: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One HTTP call to be made; header values are ASCII or Latin-1 text, the body is sent as it is."""
+class Request(NamedTuple):
+    """One HTTP call to be made; header values are ASCII or Latin-1 text, the body is sent as it is.
+
+    `own_headers` are ours, not a user's: they need no looking at.
+    """
 
     method: str
     url: str
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     follow_redirects: bool = False
+    own_headers: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """An answer, whatever its status; `truncated` says that the body went on after what is kept here."""
 
     status: int
@@ -40,8 +41,7 @@ class Response:
     elapsed_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Unreachable:
+class Unreachable(NamedTuple):
     """No complete answer: the reason for programs, the detail as a sentence a user may read."""
 
     reason: Reason

@@ -12,6 +12,7 @@ Failure = tuple[Reason, str]
 
 ADDRESS_NOT_ALLOWED: Final[Failure] = ("address_not_allowed", urls.ADDRESS_NOT_ALLOWED)
 HEADERS_TOO_LARGE: Final[Failure] = ("protocol", "the answer has more than 100 headers or 32 KiB of them")
+TOO_MANY_REDIRECTS: Final[Failure] = ("protocol", f"there were more than {MAX_REDIRECTS} redirects")
 REFUSED: Final[Failure] = ("refused", "the connection was refused")
 RESET: Final[Failure] = ("reset", "the connection was closed before the answer was complete")
 
@@ -37,8 +38,6 @@ _BY_CODE: Final[dict[int, Failure]] = {
     pycurl.E_SSL_ISSUER_ERROR: _CERTIFICATE,
     pycurl.E_SSL_CACERT_BADFILE: ("tls", "the certificates that this service trusts could not be read"),
     pycurl.E_BAD_CONTENT_ENCODING: ("protocol", "the answer is encoded in a way that was not asked for"),
-    pycurl.E_TOO_MANY_REDIRECTS: ("protocol", f"there were more than {MAX_REDIRECTS} redirects"),
-    pycurl.E_UNSUPPORTED_PROTOCOL: ("protocol", "the answer is not HTTP, or redirects to what is not HTTP"),
 }
 
 _BY_ERRNO: Final[dict[int, Failure]] = {

@@ -46,7 +46,7 @@ def header_lines(headers: Sequence[tuple[str, str]]) -> list[bytes]:
 
 
 def final_headers(lines: Sequence[bytes]) -> tuple[tuple[str, str], ...] | None:
-    r"""The headers of the last answer among the lines of all hops, or None if they are too many or too long.
+    r"""The headers of the last answer among these lines, or None if they are too many or too long.
 
     >>> final_headers([b"HTTP/1.1 100 Continue\r\n", b"\r\n", b"HTTP/1.1 200 OK\r\n", b"X-A: 1\r\n", b"\r\n"])
     (('x-a', '1'),)

@@ -34,6 +34,7 @@ class Multi:
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
         self._selector = selectors.DefaultSelector()
+        self._watched: set[int] = set()  # the selector's own map is asked four times as slowly
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, kept_connections)
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
@@ -58,10 +59,12 @@ class Multi:
 
     def _watch(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
         if what == pycurl.POLL_REMOVE:
+            self._watched.remove(descriptor)
             self._selector.unregister(descriptor)
-        elif descriptor in self._selector.get_map():
+        elif descriptor in self._watched:
             self._selector.modify(descriptor, EVENTS[what])
         else:
+            self._watched.add(descriptor)
             self._selector.register(descriptor, EVENTS[what])
 
     def _advance_ready(self) -> None:

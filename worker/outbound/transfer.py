@@ -10,27 +10,24 @@ import pycurl
 
 from shared.domain.addresses import Network, allowed
 from worker.outbound import failures
-from worker.outbound.exchange import MAX_REDIRECTS, Request, Response, Unreachable
+from worker.outbound.exchange import Request, Response, Unreachable
 from worker.outbound.message import MAX_HEADER_BYTES, final_headers, header_lines
 
-# Redirects, 1xx answers and trailers count as well: this bounds what an endless sequence of them can occupy.
-MAX_HEADER_BYTES_OF_ALL_HOPS: Final = MAX_HEADER_BYTES * (MAX_REDIRECTS + 1)
+# 1xx answers and trailers count as well: this bounds what an endless sequence of them can occupy.
+MAX_HEADER_BYTES_IN_ALL: Final = MAX_HEADER_BYTES * 4
 
 HTTP_AND_HTTPS: Final = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
 # A family this machine does not speak, or none left: the same to libcurl as a host that cannot be reached.
 NO_SOCKET: Final = (errno.EAFNOSUPPORT, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-# CURLFOLLOW_OBEYCODE, for which pycurl has no name: 303 turns a PUT into a GET, as the standard has it.
-FOLLOW_AS_THE_STATUS_SAYS: Final = 2
 
 # Set once for the life of the handle. What is not here stays at libcurl's default: no cookies, no netrc, no
-# decompression, no Alt-Svc or HSTS memory, no credentials sent on to another host, certificates verified.
+# decompression, no Alt-Svc or HSTS memory, certificates verified, and no redirect followed: libcurl would take
+# an X-Api-Key along to the next host, so hops are calls of their own (see redirects.py).
 FIXED_OPTIONS: Final[tuple[tuple[int, Any], ...]] = (
     (pycurl.NOSIGNAL, 1),
     (pycurl.PROXY, ""),  # an empty text also hides http_proxy and its relatives in the environment
     (pycurl.NOPROXY, "*"),
     (pycurl.PROTOCOLS, HTTP_AND_HTTPS),
-    (pycurl.REDIR_PROTOCOLS, HTTP_AND_HTTPS),
-    (pycurl.MAXREDIRS, MAX_REDIRECTS),
     (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
     (pycurl.HTTP09_ALLOWED, 0),
     (pycurl.PATH_AS_IS, 1),  # /a/../b goes out as it was written: testing such paths is what users do
@@ -62,7 +59,7 @@ class Transfer:
         """Drop the answer to the last call, so that an idle handle holds none."""
         self._lines: list[bytes] = []
         self._header_bytes = 0
-        self._header_bytes_at_last_request = -1
+        self._was_sent = False
         self._chunks: list[bytes] = []
         self._body_bytes = 0
         self._truncated = False
@@ -79,7 +76,6 @@ class Transfer:
         setopt = self.curl.setopt
         setopt(pycurl.URL, request.url)
         setopt(pycurl.TIMEOUT_MS, timeout_ms)
-        setopt(pycurl.FOLLOWLOCATION, FOLLOW_AS_THE_STATUS_SAYS if request.follow_redirects else 0)
         method, body = request.method, request.body
         setopt(pycurl.HTTPGET, 1)  # first, for it takes back what a HEAD or a POST before has set
         native = "GET"
@@ -90,7 +86,7 @@ class Transfer:
             setopt(pycurl.NOBODY, 1)
             native = "HEAD"
         setopt(pycurl.CUSTOMREQUEST, None if method == native else method)
-        setopt(pycurl.HTTPHEADER, header_lines(request.headers))
+        setopt(pycurl.HTTPHEADER, header_lines(request.headers + request.own_headers))
 
     def outcome(self, code: int, elapsed_ms: int) -> Response | Unreachable:
         """What came of the call that libcurl ended with this code; 0 is success."""
@@ -106,7 +102,7 @@ class Transfer:
     def _failure(self, code: int) -> failures.Failure:
         if code == pycurl.E_COULDNT_CONNECT and self._address_was_refused and not self._address_was_tried:
             return failures.ADDRESS_NOT_ALLOWED
-        if self._header_bytes > MAX_HEADER_BYTES_OF_ALL_HOPS:
+        if self._header_bytes > MAX_HEADER_BYTES_IN_ALL:
             return failures.HEADERS_TOO_LARGE
         return failures.explain(code, self.curl.getinfo(pycurl.OS_ERRNO), self._timeout_seconds)
 
@@ -130,16 +126,14 @@ class Transfer:
         libcurl repeats a request, POST included, when a kept connection dies before the first byte of the
         answer. The receiver may have acted on it by then; trying again is up to the caller, who records it.
         """
-        if self._header_bytes == self._header_bytes_at_last_request:
+        if self._was_sent:
             return int(pycurl.PREREQFUNC_ABORT)
-        self._header_bytes_at_last_request = self._header_bytes
-        self._address_was_refused = False  # a redirect is judged by the addresses of its own host
-        self._address_was_tried = False
+        self._was_sent = True
         return int(pycurl.PREREQFUNC_OK)
 
     def _on_header(self, line: bytes) -> int | None:
         self._header_bytes += len(line)
-        if self._header_bytes > MAX_HEADER_BYTES_OF_ALL_HOPS:
+        if self._header_bytes > MAX_HEADER_BYTES_IN_ALL:
             return 0
         self._lines.append(line)
         return None

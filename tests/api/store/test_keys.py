@@ -8,8 +8,9 @@ import pytest
 from api.store import keys
 from api.store.keys import ApiKey, Secret, read_secret
 from shared.database import Cursor, Database
-from shared.store import snapshots, work
+from shared.store import snapshots
 from shared.store.snapshots import NewSnapshot
+from tests.claiming import claim
 from tests.concurrency import wait_until_blocked
 from tests.factories import a_checklist, a_run, a_schedule, an_account, an_occurrence, some_work
 from tests.rows import row_counts
@@ -103,14 +104,15 @@ def test_with_the_last_key_goes_every_row_of_the_account_and_of_no_other(cursor:
     run = a_run(cursor, checklist)
     snapshots.put(cursor, [NewSnapshot(key.account_id, checklist.id, "f", "n", 1, "me", run)])
     some_work(cursor, key.account_id, kind="task")
-    work.claim(cursor, worker="test", limit=10, margin_seconds=15)
+    claim(cursor, limit=10, margin_seconds=15)
     cursor.execute("INSERT INTO task_logs (work_id, attempt, message) VALUES (%s, 1, 'm')", (run,))
     cursor.execute(
         "INSERT INTO idempotency_keys (account_id, key, fingerprint) VALUES (%s, 'k', '')", (key.account_id,)
     )
     cursor.execute("INSERT INTO events (account_id, type, data) VALUES (%s, 't', '{}')", (key.account_id,))
     cursor.execute(
-        "INSERT INTO webhooks (account_id, url, event_types) VALUES (%s, 'http://127.0.0.1/', '{*}')", (key.account_id,)
+        "INSERT INTO webhooks (account_id, url, event_types, secret) VALUES (%s, 'http://127.0.0.1/', '{*}', 'sealed')",
+        (key.account_id,),
     )
     an_occurrence(cursor, a_schedule(cursor, checklist).id)
     assert {table for table, count in row_counts(cursor).items() if count == before[table]} == {"processes"}

@@ -3,6 +3,7 @@
 from api.store import runs
 from shared.database import Cursor, Database
 from shared.store import work
+from tests.claiming import claim
 from tests.factories import a_checklist, a_run, an_account, an_ended, some_work
 from tests.rows import work_row
 
@@ -17,7 +18,7 @@ def test_a_run_begins_pending_and_due_with_the_allowance_of_its_checklist(cursor
     assert run is not None
     assert (run.checklist_id, run.state, run.trigger, run.attempt) == (checklist.id, "pending", "manual", 0)
     assert (run.outcome, run.result, run.started_at, run.finished_at) == (None, None, None, None)
-    [claimed] = work.claim(cursor, worker="test", limit=1, margin_seconds=15)
+    [claimed] = claim(cursor, limit=1, margin_seconds=15)
     assert (claimed.id, claimed.timeout_seconds, claimed.max_attempts) == (run.id, 7, work.RUN_MAX_ATTEMPTS)
     assert claimed.spec == {"variables": {"user": "ada"}}
 
@@ -58,7 +59,7 @@ def test_pages_can_be_of_one_checklist_state_or_outcome(cursor: Cursor) -> None:
     checklist = a_checklist(cursor)
     other = a_checklist(cursor, checklist.account_id)
     ended, pending = a_run(cursor, checklist), a_run(cursor, other)
-    [claimed] = work.claim(cursor, worker="test", limit=1, margin_seconds=15)
+    [claimed] = claim(cursor, limit=1, margin_seconds=15)
     work.finish(cursor, [an_ended(claimed, outcome="changed")])
     account = checklist.account_id
     for filters, expected in (

@@ -260,6 +260,9 @@ def test_a_plain_header_has_no_problem(name: str, value: str) -> None:
         ("Expect", "100-continue"),
         ("Proxy-Authorization", "x"),
         ("Proxy-Connection", "x"),
+        ("Content_Length", "0"),
+        ("Transfer_Encoding", "chunked"),
+        ("proxy_Authorization", "x"),
     ],
 )
 def test_a_header_that_could_change_the_request_is_refused_with_a_sentence(name: str, value: str) -> None:

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from shared.database import Cursor, Database
-from shared.store import checklists, snapshots, work
+from shared.store import checklists, snapshots
 from shared.store.checklists import Checklist, Definition, NameTaken
 from shared.store.snapshots import NewSnapshot
+from tests.claiming import claim
 from tests.concurrency import wait_until_blocked
 from tests.factories import a_checklist, a_run, an_account
 from tests.rows import row_counts, work_row
@@ -120,6 +121,6 @@ def test_a_worker_recording_a_run_does_not_wait_for_its_reader(database: Databas
     checklist = a_checklist(cursor)
     run = a_run(cursor, checklist)
     with database.transaction() as recording:
-        work.claim(recording.cursor, worker="test", limit=1, margin_seconds=15)
+        claim(recording.cursor, limit=1, margin_seconds=15)
         assert checklists.get(cursor, checklist.account_id, checklist.id) == checklist
         assert work_row(cursor, run).state == "pending"

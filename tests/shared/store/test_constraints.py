@@ -25,8 +25,8 @@ INSERT INTO checklists (id, account_id, name, queue, timeout_seconds, first_valu
 VALUES (901, 1, 'n', 'q', 60, 'accept'), (902, 2, 'n', 'q', 60, 'accept');
 INSERT INTO schedules (id, account_id, name, cron, kind) OVERRIDING SYSTEM VALUE
 VALUES (901, 1, 'n', '* * * * *', 'job'), (902, 2, 'n', '* * * * *', 'job');
-INSERT INTO webhooks (id, account_id, url, event_types) OVERRIDING SYSTEM VALUE
-VALUES (901, 1, 'http://127.0.0.1/', '{*}'), (902, 2, 'http://127.0.0.1/', '{*}');
+INSERT INTO webhooks (id, account_id, url, event_types, secret) OVERRIDING SYSTEM VALUE
+VALUES (901, 1, 'http://127.0.0.1/', '{*}', 'sealed'), (902, 2, 'http://127.0.0.1/', '{*}', 'sealed');
 INSERT INTO events (id, account_id, type, data)
 VALUES ('00000000-0000-0000-0000-000000000001', 1, 'run.started', '{}'),
        ('00000000-0000-0000-0000-000000000002', 2, 'run.started', '{}');
@@ -62,7 +62,8 @@ def occurrence(**columns: str) -> str:
 
 
 def webhook(**columns: str) -> str:
-    return insert("webhooks", {"account_id": "1", "url": "'http://127.0.0.1/'", "event_types": "'{*}'"} | columns)
+    values = {"account_id": "1", "url": "'http://127.0.0.1/'", "event_types": "'{*}'", "secret": "'sealed'"}
+    return insert("webhooks", values | columns)
 
 
 def work(**columns: str) -> str:
@@ -122,9 +123,14 @@ REFUSED = {
     "schedules_checklist": [schedule(kind="'run'", checklist_id="902")],
     "webhooks_account_unique": [webhook(id="901") + " OVERRIDING"],
     "webhooks_some_event_type": [webhook(event_types="'{}'")],
+    "webhooks_previous_secret_ends": [webhook(previous_secret="'s'"), webhook(previous_secret_until="now()")],
+    "webhooks_disabled_with_time": [webhook(enabled="false"), webhook(disabled_at="now()")],
     "events_account_unique": [insert("events", {"id": id(1), "account_id": "1", "type": "'t'", "data": "'{}'"})],
     "work_once_per_instant": [work(schedule_id="901", scheduled_for="'2026-01-01'")],
     "work_once_per_event_and_webhook": [work(kind="'delivery'", event_id=id(1), webhook_id="901")],
+    "work_once_per_failed_job": [f"{work(error_of=id(1))}; {work(error_of=id(1))}"],
+    "work_error_of_fkey": [work(error_of=id(9))],
+    "work_pending_has_an_attempt_left": [work(attempt="4")],
     "work_kind_known": [work(kind="'chore'")],
     "work_state_known": [work(state="'done'", finished_at="now()")],
     "work_trigger_known": [work(trigger="'chance'")],

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from shared.database import Cursor, Database
 from shared.store import work
+from tests.claiming import claim
 from tests.concurrency import wait_until_blocked
 from tests.factories import a_checklist, a_run, an_account, an_ended, claimed_work, some_work
 from tests.rows import attempts, inconsistent_work, work_row
@@ -22,14 +23,14 @@ def test_pending_work_is_canceled_without_an_attempt(cursor: Cursor) -> None:
     row = work_row(cursor, id)
     assert (row.state, row.error, row.finished_at is not None) == ("canceled", "no longer wanted", True)
     assert attempts(cursor, id) == []
-    assert work.claim(cursor, worker="test", limit=1, margin_seconds=15) == []
+    assert claim(cursor, limit=1, margin_seconds=15) == []
 
 
 def test_running_work_is_canceled_and_its_worker_loses_the_lease(cursor: Cursor) -> None:
     [claimed] = claimed_work(cursor)
     assert cancel(cursor, claimed.account_id, claimed.id) == [claimed.id]
     assert work.finish(cursor, [an_ended(claimed)]) == set()
-    assert work.expire(cursor, limit=10, now=datetime.now(UTC) + timedelta(hours=1)) == {}
+    assert work.expire(cursor, limit=10, now=datetime.now(UTC) + timedelta(hours=1)) == []
     assert work_row(cursor, claimed.id).state == "canceled"
     assert attempts(cursor, claimed.id) == [(1, "canceled")]
 
@@ -57,7 +58,7 @@ def test_another_account_cannot_cancel(cursor: Cursor) -> None:
 def test_all_that_a_checklist_has_not_ended_is_canceled_at_once(cursor: Cursor) -> None:
     checklist = a_checklist(cursor)
     ended, running, pending = (a_run(cursor, checklist) for _ in range(3))
-    claimed = {item.id: item for item in work.claim(cursor, worker="test", limit=2, margin_seconds=15)}
+    claimed = {item.id: item for item in claim(cursor, limit=2, margin_seconds=15)}
     assert set(claimed) == {ended, running}
     work.finish(cursor, [an_ended(claimed[ended], outcome="passed")])
     other = a_run(cursor, a_checklist(cursor, checklist.account_id))
@@ -72,7 +73,7 @@ def test_a_cancel_under_way_keeps_the_work_from_being_claimed(database: Database
     [id] = some_work(cursor, account)
     with database.transaction() as canceling:
         cancel(canceling.cursor, account, id)
-        assert work.claim(cursor, worker="test", limit=1, margin_seconds=15) == []
+        assert claim(cursor, limit=1, margin_seconds=15) == []
     assert (work_row(cursor, id).state, attempts(cursor, id)) == ("canceled", [])
 
 
@@ -86,7 +87,7 @@ def test_a_claim_under_way_is_canceled_with_its_attempt(database: Database, curs
 
     with ThreadPoolExecutor(1) as pool:
         with database.transaction() as claiming:
-            [claimed] = work.claim(claiming.cursor, worker="test", limit=1, margin_seconds=15)
+            [claimed] = claim(claiming.cursor, limit=1, margin_seconds=15)
             late = pool.submit(cancel_too)
             wait_until_blocked(database)
         assert late.result(10) == [id]

@@ -9,6 +9,7 @@ import pytest
 from shared.database import Cursor, Database
 from shared.store import work
 from shared.store.work import ClaimedWork
+from tests import claiming
 from tests.factories import an_account, an_ended, claimed_work, some_work
 from tests.rows import attempts, inconsistent_work, work_row
 
@@ -16,7 +17,7 @@ from tests.rows import attempts, inconsistent_work, work_row
 def claim(
     cursor: Cursor, limit: int = 10, *, margin_seconds: float = 15, now: datetime | None = None
 ) -> list[ClaimedWork]:
-    return work.claim(cursor, worker="test", limit=limit, margin_seconds=margin_seconds, now=now)
+    return claiming.claim(cursor, limit=limit, margin_seconds=margin_seconds, now=now)
 
 
 def test_a_claim_leases_due_work_and_counts_the_attempt(cursor: Cursor) -> None:

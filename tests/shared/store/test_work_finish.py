@@ -1,21 +1,22 @@
 """Finishing: only the holder of the lease, once, and the attempt rows go with it."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import psycopg2
 import pytest
 
 from shared.database import Cursor, Database
 from shared.store import work
+from tests.claiming import claim
 from tests.concurrency import wait_until_blocked
 from tests.factories import an_ended, claimed_work
 from tests.rows import attempts, inconsistent_work, work_row
 
 
 def claim_again(cursor: Cursor, now: datetime | None = None) -> work.ClaimedWork:
-    [claimed] = work.claim(cursor, worker="test", limit=1, margin_seconds=15, now=now)
+    [claimed] = claim(cursor, limit=1, margin_seconds=15, now=now)
     return claimed
 
 
@@ -39,7 +40,7 @@ def test_finishing_nothing_is_nothing(cursor: Cursor) -> None:
 def test_a_finish_with_a_token_that_is_not_in_force_changes_nothing(cursor: Cursor) -> None:
     [claimed] = claimed_work(cursor)
     before = work_row(cursor, claimed.id)
-    assert work.finish(cursor, [an_ended(replace(claimed, lease_token=uuid4()))]) == set()
+    assert work.finish(cursor, [an_ended(claimed._replace(lease_token=uuid4()))]) == set()
     assert work_row(cursor, claimed.id) == before
     assert attempts(cursor, claimed.id) == [(1, None)]
 
@@ -64,7 +65,7 @@ def test_the_same_finish_twice_counts_once(cursor: Cursor) -> None:
 
 def test_of_a_batch_only_those_with_their_leases_are_ended(cursor: Cursor) -> None:
     claimed = claimed_work(cursor, limit=3)
-    stale = replace(claimed[1], lease_token=uuid4())
+    stale = claimed[1]._replace(lease_token=uuid4())
     ended = work.finish(cursor, [an_ended(claimed[0]), an_ended(stale), an_ended(claimed[2], "failed")])
     assert ended == {claimed[0].id, claimed[2].id}
     assert [work_row(cursor, item.id).state for item in claimed] == ["succeeded", "running", "failed"]
@@ -81,13 +82,40 @@ def test_five_hundred_are_finished_in_one_statement(cursor: Cursor) -> None:
 
 def test_a_retry_is_pending_again_until_its_time(cursor: Cursor) -> None:
     [claimed] = claimed_work(cursor)
-    again_at = datetime.now(UTC) + timedelta(minutes=5)
-    work.finish(cursor, [an_ended(claimed, "pending", due_at=again_at, error="503")])
+    ended_at = datetime.now(UTC)
+    again_at = ended_at + timedelta(minutes=5)
+    work.finish(cursor, [an_ended(claimed, "pending", retry_in_seconds=300, error="503")], now=ended_at)
     row = work_row(cursor, claimed.id)
     assert (row.state, row.due_at, row.finished_at, row.lease_token) == ("pending", again_at, None, None)
     assert attempts(cursor, claimed.id) == [(1, "failed")]
-    assert work.claim(cursor, worker="test", limit=1, margin_seconds=15) == []
+    assert claim(cursor, limit=1, margin_seconds=15) == []
     assert claim_again(cursor, now=again_at).attempt == 2
+
+
+def test_the_wait_for_a_retry_begins_with_the_finish_by_the_clock_of_the_database(cursor: Cursor) -> None:
+    [claimed] = claimed_work(cursor)
+    work.finish(cursor, [an_ended(claimed, "pending", retry_in_seconds=0.25)])
+    cursor.execute("SELECT work.due_at - attempts.finished_at FROM work JOIN attempts ON attempts.work_id = work.id")
+    assert cursor.fetchall() == [(timedelta(seconds=0.25),)]
+
+
+def test_work_without_a_wait_stays_due_when_it_was(cursor: Cursor) -> None:
+    waits, goes_on = claimed_work(cursor, limit=2)
+    due_at = work_row(cursor, goes_on.id).due_at
+    ended = [
+        an_ended(waits, "pending", retry_in_seconds=300),
+        an_ended(goes_on, "pending", attempt_outcome="released"),
+    ]
+    work.finish(cursor, ended)
+    assert work_row(cursor, goes_on.id).due_at == due_at
+    assert [item.id for item in claim(cursor, limit=2)] == [goes_on.id]
+
+
+def test_work_is_not_pending_again_without_an_attempt_left(cursor: Cursor) -> None:
+    [claimed] = claimed_work(cursor, max_attempts=1)
+    with pytest.raises(psycopg2.errors.CheckViolation, match="work_pending_has_an_attempt_left"):
+        work.finish(cursor, [an_ended(claimed, "pending")])
+    assert (work_row(cursor, claimed.id).state, attempts(cursor, claimed.id)) == ("running", [(1, None)])
 
 
 def test_attempts_are_numbered_from_one_without_gaps_and_all_end(cursor: Cursor) -> None:

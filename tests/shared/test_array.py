@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from scheduler.array import array
-from shared.database import Cursor
+from shared.array import array
+from shared.database import Database
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,8 @@ from shared.database import Cursor
         ("text", []),
     ],
 )
-def test_every_element_comes_back_as_it_was(cursor: Cursor, type_name: str, values: list[object]) -> None:
+def test_every_element_comes_back_as_it_was(database: Database, type_name: str, values: list[object]) -> None:
     statement = f"SELECT element FROM unnest(%(text)s::{type_name}[]) AS element"  # noqa: S608 (a test's own words)
-    cursor.execute(statement, {"text": array(values)})
-    assert [row[0] for row in cursor.fetchall()] == values
+    with database.reading() as cursor:
+        cursor.execute(statement, {"text": array(values)})
+        assert [row[0] for row in cursor.fetchall()] == values

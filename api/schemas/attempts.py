@@ -1,0 +1,24 @@
+"""Attempts as clients read them."""
+
+from marshmallow import fields
+
+from api.schemas.fields import Object, Timestamp, Word
+
+INSTANT = {"type": "string", "format": "date-time", "example": "2026-03-01T12:00:00Z"}
+
+
+class AttemptSchema(Object):
+    """One execution that was begun; outcome and finished_at are null while it goes on."""
+
+    number = fields.Integer(required=True, metadata={"description": "counted from 1"})
+    started_at = Timestamp(required=True, metadata=INSTANT)
+    finished_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
+    outcome = Word(
+        *("succeeded", "failed", "timeout", "lease_expired", "released", "canceled"), required=True, allow_none=True
+    )
+    status_code = fields.Integer(required=True, allow_none=True, metadata={"description": "of the HTTP answer"})
+    error = fields.String(required=True, allow_none=True)
+    elapsed_ms = fields.Integer(required=True, allow_none=True)
+    response_excerpt = fields.String(
+        required=True, allow_none=True, metadata={"description": "the beginning of the answer's body"}
+    )

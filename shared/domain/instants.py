@@ -1,0 +1,12 @@
+"""Instants as text."""
+
+from datetime import UTC, datetime
+
+
+def write_instant(instant: datetime) -> str:
+    """The instant in RFC 3339, in UTC.
+
+    >>> write_instant(datetime(2026, 3, 29, 1, 0, tzinfo=UTC))
+    '2026-03-29T01:00:00Z'
+    """
+    return instant.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"

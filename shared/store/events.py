@@ -1,0 +1,56 @@
+"""Events: what happened, and a delivery of it to every webhook that wants to know, born together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from shared.array import array
+from shared.database import Cursor
+from shared.domain.json_value import written
+
+DELIVERY_TIMEOUT_SECONDS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """Something that has just happened in an account; `data` is what its webhooks are told."""
+
+    account_id: int
+    type: str
+    data: dict[str, Any]
+
+
+# The unique index on event and webhook has nothing to say here: the events are new.
+RECORD = """
+WITH born_events AS (
+    INSERT INTO events (account_id, type, data)
+    SELECT account_id, type, data
+    FROM unnest(%(account_ids)s::bigint[], %(types)s::text[], %(data)s::jsonb[]) AS happened (account_id, type, data)
+    RETURNING id, account_id, type
+)
+INSERT INTO work (account_id, kind, lane, webhook_id, event_id, max_attempts, timeout_seconds)
+SELECT born_events.account_id, 'delivery', lane_of(webhooks.url), webhooks.id, born_events.id,
+       %(attempts)s, %(timeout_seconds)s
+FROM born_events
+JOIN webhooks ON webhooks.account_id = born_events.account_id
+WHERE webhooks.enabled AND webhooks.event_types && ARRAY[born_events.type, '*']
+RETURNING id
+"""
+
+
+def record(cursor: Cursor, happened: Sequence[NewEvent], *, delivery_attempts: int) -> list[UUID]:
+    """Tell what happened, in the transaction in which it did; the ids of the deliveries that are now due."""
+    if not happened:
+        return []
+    cursor.execute(
+        RECORD,
+        {
+            "account_ids": array(event.account_id for event in happened),
+            "types": array(event.type for event in happened),
+            "data": array(written(event.data) for event in happened),
+            "attempts": delivery_attempts,
+            "timeout_seconds": DELIVERY_TIMEOUT_SECONDS,
+        },
+    )
+    return [row[0] for row in cursor.fetchall()]

@@ -1,0 +1,123 @@
+"""Webhooks as their deliveries need them, and the record of how those went."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from shared.array import array
+from shared.database import Cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where to deliver to; the sealed secrets are those that sign now, the newest first."""
+
+    id: int
+    url: str
+    is_enabled: bool
+    secrets: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    id: UUID
+    type: str
+    data: Any
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DisabledWebhook:
+    id: int
+    account_id: int
+    url: str
+    reason: str
+
+
+ENDPOINTS = """
+SELECT id, url, enabled, secret, CASE WHEN previous_secret_until > now() THEN previous_secret END
+FROM webhooks
+WHERE id = ANY(%(ids)s::bigint[])
+"""
+
+
+def endpoints(cursor: Cursor, ids: Sequence[int]) -> dict[int, Endpoint]:
+    cursor.execute(ENDPOINTS, {"ids": array(sorted(set(ids)))})
+    return {
+        id: Endpoint(id, url, enabled, tuple(bytes(secret) for secret in secrets if secret is not None))
+        for id, url, enabled, *secrets in cursor.fetchall()
+    }
+
+
+EVENTS = """
+SELECT events.id, type, data, created_at, now()
+FROM unnest(%(account_ids)s::bigint[], %(ids)s::uuid[]) AS asked (account_id, id)
+JOIN events ON events.account_id = asked.account_id AND events.id = asked.id
+"""
+
+
+def events(cursor: Cursor, asked: set[tuple[int, UUID]]) -> tuple[dict[UUID, Event], datetime | None]:
+    """The events of these accounts and ids, and the database's time."""
+    in_order = sorted(asked)
+    cursor.execute(
+        EVENTS, {"account_ids": array(each[0] for each in in_order), "ids": array(each[1] for each in in_order)}
+    )
+    rows = cursor.fetchall()
+    return {row[0]: Event(*row[:-1]) for row in rows}, rows[0][-1] if rows else None
+
+
+# Only where something changes: a webhook that always takes what it gets is never written to.
+NOTE = """
+WITH noted AS (
+    SELECT webhooks.id, verdicts.is_taken
+    FROM unnest(%(taken)s::bigint[] || %(refused)s::bigint[]) AS ids (id)
+    JOIN webhooks ON webhooks.id = ids.id
+    CROSS JOIN LATERAL (SELECT ids.id = ANY(%(taken)s::bigint[]) AS is_taken) AS verdicts
+    WHERE (webhooks.failing_since IS NOT NULL) = verdicts.is_taken
+    ORDER BY webhooks.id
+    FOR NO KEY UPDATE OF webhooks
+)
+UPDATE webhooks
+SET failing_since = CASE WHEN noted.is_taken THEN NULL ELSE now() END
+FROM noted
+WHERE webhooks.id = noted.id
+"""
+
+
+def note(cursor: Cursor, *, taken: Sequence[int], refused: Sequence[int]) -> None:
+    """Note since when a webhook has refused everything; one success makes its record clean."""
+    if taken or refused:
+        cursor.execute(NOTE, {"taken": array(taken), "refused": array(refused)})
+
+
+DISABLE = """
+UPDATE webhooks
+SET enabled = false,
+    disabled_at = now(),
+    updated_at = now(),
+    disabled_reason = CASE
+        WHEN id = ANY(%(gone)s::bigint[]) THEN 'it answered 410 Gone'
+        ELSE to_char(failing_since AT TIME ZONE 'UTC', '"every attempt has failed since" YYYY-MM-DD"T"HH24:MI:SS"Z"')
+    END
+WHERE enabled
+  AND (
+      id = ANY(%(gone)s::bigint[])
+      OR (
+          id = ANY(%(failing)s::bigint[])
+          AND failing_since <= now() - make_interval(secs => %(failing_seconds)s)
+      )
+  )
+RETURNING id, account_id, url, disabled_reason
+"""
+
+
+def disable(
+    cursor: Cursor, *, gone: Sequence[int], failing: Sequence[int], failing_seconds: float
+) -> list[DisabledWebhook]:
+    """Disable those that are gone, and those of the failing that have failed for so long."""
+    if not gone and not failing:
+        return []
+    cursor.execute(DISABLE, {"gone": array(gone), "failing": array(failing), "failing_seconds": failing_seconds})
+    return [DisabledWebhook(*row) for row in cursor.fetchall()]
