@@ -71,7 +71,7 @@ def _refuse_unobserved(checks: Sequence[CheckKey], assertions: dict[CheckKey, An
 
 
 def _is_in_force(snapshot: Snapshot | None, value: Any) -> bool:
-    return snapshot is not None and equal(snapshot.value, value)
+    return snapshot is not None and snapshot.is_json and equal(snapshot.value, value)
 
 
 def _refuse_older_values(run: Run, changed: dict[CheckKey, Any], in_force: dict[CheckKey, Snapshot]) -> None:

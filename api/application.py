@@ -3,6 +3,8 @@
 from flask import Flask, Response
 from werkzeug.routing import IntegerConverter
 
+from api import compat
+from api.announcements import Announcements
 from api.auth import require_keys
 from api.errors import register_error_handlers
 from api.metrics import count_requests
@@ -14,14 +16,20 @@ from api.routes import (
     events,
     jobs,
     keys,
+    queues,
+    registry,
     runs,
     schedule_actions,
     schedules,
     service,
     snapshots,
+    task_leases,
+    tasks,
     webhooks,
 )
 from api.services import Services
+from api.sockets import routes as sockets
+from api.task_lines import TaskLines
 from api.waiting import Finished
 from shared.database import Database
 from shared.queues import Bell
@@ -43,11 +51,13 @@ def build_application(settings: Settings) -> Flask:
     app.url_map.converters["id"] = IdConverter
     app.url_map.strict_slashes = False
     app.config.update(openapi_settings(), MAX_BODY_BYTES=settings.max_body_bytes)
+    announcements = Announcements(settings.redis_url)
     app.extensions["roundsman"] = Services(
         settings,
         Database(settings.database_url, size=CONNECTIONS, name="api"),
         Bell(settings.redis_url),
-        Finished(settings.redis_url),
+        Finished(announcements),
+        TaskLines(announcements),
         Seal(settings.secret_keys),
     )
     log_requests(app)
@@ -58,9 +68,11 @@ def build_application(settings: Settings) -> Flask:
     api = Api(app)
     for module in (
         *(service, keys, checklists, runs, snapshots, schedules, schedule_actions, jobs),
-        *(webhooks, deliveries, events),
+        *(queues, tasks, task_leases, registry, webhooks, deliveries, events),
     ):
         api.register_blueprint(module.blueprint)
+    compat.register(app)
+    sockets.register(app)
     serve_openapi(app, api)
     app.add_url_rule("/docs/assets/<name>", view_func=service.docs_asset)
     return app

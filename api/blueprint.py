@@ -18,6 +18,7 @@ PROBLEMS = {
     413: "The body is too large.",
     415: "The body is not application/json.",
     422: "The input is not valid; `errors` says where and why.",
+    429: "Too many requests wait for tasks already; try again after Retry-After seconds.",
     503: "The database is out of reach; try again after Retry-After seconds.",
 }
 

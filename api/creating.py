@@ -60,7 +60,7 @@ def idempotency_key() -> str | None:
 
 def _create_once(transaction: Transaction, key: str, creation: Callable[[Transaction], Answer]) -> Answer:
     account_id = caller().account_id
-    fingerprint = _fingerprint()
+    fingerprint = request_fingerprint()
     first = idempotency.take(transaction.cursor, account_id, key, fingerprint)
     if first is None:
         answer = creation(transaction)
@@ -80,7 +80,7 @@ def _create_once(transaction: Transaction, key: str, creation: Callable[[Transac
     return Answer(first.body, first.status, first.headers | {"Idempotent-Replay": "true"})
 
 
-def _fingerprint() -> bytes:
+def request_fingerprint() -> bytes:
     """Which request this is: method, path and body to the byte."""
     parts = (request.method.encode(), request.path.encode(), read_body())
     return hashlib.sha256(b"\0".join(parts)).digest()

@@ -1,13 +1,13 @@
 """What goes wrong, as a client reads it: RFC 9457 problem details, and one table from exception to status."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import structlog
-from flask import Flask, Response
+from flask import Flask, Response, current_app, request
 from psycopg2.errors import ForeignKeyViolation
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
@@ -29,9 +29,10 @@ class FieldProblem:
 
 
 class Problem(Exception):
-    """An answer other than the one that was asked for."""
+    """An answer other than the one that was asked for; `type` tells apart what has the same status."""
 
     status = 500
+    type = "about:blank"
 
     def __init__(
         self,
@@ -67,6 +68,24 @@ class Conflict(Problem):
     status = 409
 
 
+class LeaseLost(Conflict):
+    """The lease of an attempt is not in force: it has ended, or the task has been taken back."""
+
+    type = "lease_lost"
+
+    def __init__(self) -> None:
+        super().__init__("lease_lost: the lease with this token is not in force; leave the task to whoever has it now")
+
+
+class JobTimedOut(Conflict):
+    """An attempt has taken longer than the task's timeout_seconds."""
+
+    type = "job_timed_out"
+
+    def __init__(self) -> None:
+        super().__init__("job_timed_out: the attempt has taken longer than the timeout_seconds of its task")
+
+
 class BodyTooLarge(Problem):
     status = 413
 
@@ -79,19 +98,38 @@ class InvalidInput(Problem):
     status = 422
 
 
+# Writes a problem; the headers that it asks for are added to that.
+Dialect = Callable[[Problem], Response]
+
+
+def tell_in_words_of(app: Flask, prefix: str, write: Dialect) -> None:
+    """Let what goes wrong at this path and below it be told as another system tells it."""
+    app.extensions.setdefault("dialects", {})[prefix] = write
+
+
 def problem_response(problem: Problem) -> Response:
-    """The problem as application/problem+json."""
+    """The problem as application/problem+json, or in the words of the system that the path belongs to."""
+    response = _dialect()(problem)
+    response.headers.update(problem.headers)
+    return response
+
+
+def _dialect() -> Dialect:
+    dialects: Mapping[str, Dialect] = current_app.extensions.get("dialects", {})
+    path = request.path
+    return next((write for prefix, write in dialects.items() if f"{path}/".startswith(f"{prefix}/")), _problem_details)
+
+
+def _problem_details(problem: Problem) -> Response:
     title = HTTPStatus(problem.status).phrase
     body: dict[str, Any] = {
-        "type": "about:blank",
+        "type": problem.type,
         "title": title,
         "status": problem.status,
         "detail": problem.detail,
         "errors": [{"pointer": error.pointer, "detail": error.detail} for error in problem.errors],
     }
-    response = Response(json.dumps(body), problem.status, mimetype="application/problem+json")
-    response.headers.update(problem.headers)
-    return response
+    return Response(json.dumps(body), problem.status, mimetype="application/problem+json")
 
 
 def register_error_handlers(app: Flask) -> None:

@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from api.services import services
 from api.store import totals
+from api.task_lines import WAITING
 from shared.errors import DatabaseUnavailable
 from shared.store import processes
 
@@ -64,6 +65,7 @@ def exposition() -> bytes:
     else:
         registry.register(REQUESTS)
         registry.register(SECONDS)
+        registry.register(WAITING)
     registry.register(ServiceCollector())
     return generate_latest(registry)
 

@@ -12,7 +12,7 @@ from api.errors import FieldProblem, InvalidInput
 Row = TypeVar("Row")
 
 
-def write_cursor(last_id: int | UUID | datetime) -> str:
+def write_cursor(last_id: int | UUID | datetime | str) -> str:
     """A cursor that continues behind this row.
 
     >>> read_integer_cursor(write_cursor(41))
@@ -58,11 +58,25 @@ def read_instant_cursor(cursor: str | None) -> datetime | None:
     return instant
 
 
+def read_name_cursor(cursor: str | None, is_name: Callable[[str], bool]) -> str | None:
+    """The name behind which the page begins; None without a cursor. Raises InvalidInput.
+
+    >>> read_name_cursor(write_cursor("emails"), str.isalpha)
+    'emails'
+    """
+    if cursor is None:
+        return None
+    name = _decode(cursor)
+    if not is_name(name):
+        raise _invalid()
+    return name
+
+
 def page_of(
     rows: Sequence[Row],
     limit: int,
     as_object: Callable[[Row], dict[str, Any]],
-    last_id: Callable[[Row], int | UUID | datetime],
+    last_id: Callable[[Row], int | UUID | datetime | str],
 ) -> dict[str, Any]:
     """The page as clients see it; `rows` holds one more than the limit when there is a next page."""
     shown = rows[:limit]

@@ -33,8 +33,10 @@ TARGETS: dict[str, Target] = {
         },
         kept_if_given=("payload",),  # null is a payload as well
     ),
-    "queue": Target("task", {}),
+    "queue": Target("task", {"priority": 0, "timeout_seconds": None, "max_attempts": 4}, kept_if_given=("payload",)),
 }
+DEFAULT_QUEUE = "default"  # where the task of a schedule goes that says a minute and nothing else
+
 # Kept in a column of its own, where a foreign key watches over it; all other fields are kept together.
 REFERENCE = "checklist_id"
 
@@ -52,7 +54,7 @@ def owners(field: str) -> list[str]:
     """The targets that a further field goes with.
 
     >>> owners("variables"), owners("payload")
-    (['checklist_id'], ['uri'])
+    (['checklist_id'], ['uri', 'queue'])
     """
     return [name for name, target in TARGETS.items() if field in target.defaults or field in target.kept_if_given]
 

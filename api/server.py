@@ -1,7 +1,9 @@
 """gunicorn's configuration, and the application it serves."""
 
+import signal
 from typing import Any
 
+import gevent
 import gevent.socket
 import psycopg2
 import psycopg2.extensions
@@ -34,6 +36,18 @@ def application() -> Flask:
 def post_fork(_server: Any, _worker: Any) -> None:
     """libpq is C and knows nothing of gevent: let it wait for its socket through the event loop."""
     psycopg2.extensions.set_wait_callback(_wait_with_gevent)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Who only waits is answered as soon as the process is told to end; the time it has left is for the others."""
+
+    def handle_exit(number: int, frame: Any) -> None:
+        worker.handle_exit(number, frame)
+        gevent.spawn(worker.wsgi.extensions["roundsman"].end_waits)
+
+    worker.wsgi.extensions["roundsman.processors"].begin()
+    signal.signal(signal.SIGTERM, handle_exit)
+    signal.siginterrupt(signal.SIGTERM, False)  # as gunicorn has it
 
 
 def child_exit(_server: Any, worker: Any) -> None:

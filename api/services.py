@@ -1,10 +1,12 @@
 """What the routes work with, made once for the application."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from flask import current_app
 
+from api.sockets.open_sockets import OpenSockets
+from api.task_lines import TaskLines
 from api.waiting import Finished
 from shared.database import Database
 from shared.queues import Bell
@@ -18,7 +20,15 @@ class Services:
     database: Database
     bell: Bell
     finished: Finished
+    task_lines: TaskLines
     seal: Seal
+    sockets: OpenSockets = field(default_factory=OpenSockets)
+
+    def end_waits(self) -> None:
+        """Let no request wait any longer: the process is to end."""
+        self.sockets.close()
+        self.finished.close()
+        self.task_lines.close()
 
 
 def services() -> Services:

@@ -1,35 +1,30 @@
-"""Waiting for work to end, without a query per waiter: one subscription per process wakes those who wait."""
+"""Waiting for work to end, without a query per waiter: what is announced wakes those who wait for it."""
 
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
-import redis
-import structlog
-
-from shared.queues import FINISHED_CHANNEL, connect
-
-log = structlog.get_logger(__name__)
+from api.announcements import Announcements
+from shared.queues import FINISHED_CHANNEL
 
 Found = TypeVar("Found")
 
 # Without Redis, or when an announcement is lost, a waiter still looks for itself, ever less often.
 FIRST_LOOK_SECONDS = 0.25
 LONGEST_LOOK_SECONDS = 1.0
-RECONNECT_SECONDS = 1.0
 
 
 class Finished:
-    """Hears on Redis what has ended and wakes the waiters of this process."""
+    """Hears what has ended and wakes the waiters of this process."""
 
-    def __init__(self, redis_url: str) -> None:
-        self._redis_url = redis_url
+    def __init__(self, announcements: Announcements) -> None:
+        self._announcements = announcements
         self._waiters: dict[str, list[threading.Event]] = {}
         self._lock = threading.Lock()
-        self._listener: threading.Thread | None = None
-        self._closed = threading.Event()
+        self._is_closed = False
+        announcements.pass_on(FINISHED_CHANNEL, self._heard)
 
     def wait(self, work_id: UUID, look: Callable[[], Found | None], seconds: float) -> Found | None:
         """What `look` finds as soon as it finds something; None when `seconds` are over before."""
@@ -43,7 +38,7 @@ class Finished:
                 if (found := look()) is not None:
                     return found
                 remaining = deadline - time.monotonic()
-                if remaining <= 0:
+                if remaining <= 0 or self._is_closed:
                     return None
                 event.wait(min(pause, remaining))
                 pause = min(pause * 2, LONGEST_LOOK_SECONDS)
@@ -51,16 +46,17 @@ class Finished:
             self._leave(str(work_id), event)
 
     def close(self) -> None:
-        """Stop listening, at the latest with the next attempt to reach Redis."""
-        self._closed.set()
+        """Let nobody wait any longer."""
+        self._is_closed = True
+        self._announcements.close()
+        with self._lock:
+            for event in [event for waiting in self._waiters.values() for event in waiting]:
+                event.set()
 
     def _enter(self, work_id: str, event: threading.Event) -> None:
         with self._lock:
             self._waiters.setdefault(work_id, []).append(event)
-            if self._listener is None:
-                # Begun with the first waiter, not with the process: gunicorn forks after loading the application.
-                self._listener = threading.Thread(target=self._listen, name="finished", daemon=True)
-                self._listener.start()
+        self._announcements.listen()
 
     def _leave(self, work_id: str, event: threading.Event) -> None:
         with self._lock:
@@ -69,23 +65,9 @@ class Finished:
             if not waiting:
                 del self._waiters[work_id]
 
-    def _listen(self) -> None:
-        while not self._closed.is_set():
-            try:
-                self._hear()
-            except redis.RedisError as error:
-                log.warning("redis_away", action="listen", error=str(error))
-                self._closed.wait(RECONNECT_SECONDS)
-
-    def _hear(self) -> None:
-        client: Any = connect(self._redis_url, timeout_seconds=None)
-        with client.pubsub(ignore_subscribe_messages=True) as subscription:
-            subscription.subscribe(FINISHED_CHANNEL)
-            for message in subscription.listen():
-                if self._closed.is_set():
-                    return
-                for work_id in message["data"].decode("ascii", "replace").split():
-                    with self._lock:
-                        waiting = list(self._waiters.get(work_id, ()))
-                    for event in waiting:
-                        event.set()
+    def _heard(self, text: str) -> None:
+        for work_id in text.split():
+            with self._lock:
+                waiting = list(self._waiters.get(work_id, ()))
+            for event in waiting:
+                event.set()

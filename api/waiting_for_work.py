@@ -10,8 +10,9 @@ from api.job_objects import job_with_attempts
 from api.objects import run_object
 from api.preferences import preferred_wait_seconds
 from api.services import services
-from api.store import deliveries, jobs, runs
+from api.store import deliveries, jobs, runs, task_logs, tasks
 from api.store.attempts import attempts_of
+from api.task_objects import task_with_history
 from api.webhook_objects import delivery_with_attempts
 from shared.database import Cursor
 from shared.store import work
@@ -55,9 +56,15 @@ def _delivery(cursor: Cursor, account_id: int, delivery_id: UUID) -> dict[str, A
     return delivery_with_attempts(delivery, attempts_of(cursor, delivery_id)) if delivery else None
 
 
+def _task(cursor: Cursor, account_id: int, task_id: UUID) -> dict[str, Any] | None:
+    task = tasks.get(cursor, account_id, task_id)
+    return task_with_history(task, attempts_of(cursor, task_id), task_logs.latest(cursor, task_id)) if task else None
+
+
 # By the collection in which an object is found: the object as it is now, with its state; None when it is gone.
 READERS: dict[str, Callable[[Cursor, int, UUID], dict[str, Any] | None]] = {
     "runs": _run,
     "jobs": _job,
     "deliveries": _delivery,
+    "tasks": _task,
 }

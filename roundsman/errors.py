@@ -83,6 +83,18 @@ class Conflict(ApiError):
     code = "conflict"
 
 
+class LeaseLost(Conflict):
+    """The lease on a task is not in force: it ran out, or the task has ended or is somebody else's by now."""
+
+    code = "lease_lost"
+
+
+class JobTimedOut(Conflict):
+    """The attempt took longer than the task's `timeout_seconds`."""
+
+    code = "job_timed_out"
+
+
 class OverLimit(ApiError):
     """Too much at once; `retry_after_seconds` says when to come back."""
 
@@ -93,6 +105,30 @@ class Unavailable(ApiError):
     """The service is there, but something that it needs is not."""
 
     code = "unavailable"
+
+
+class JobDone(RoundsmanError):
+    """The task in hand was done before; nothing more can be said of it."""
+
+    code = "job_done"
+
+
+class JobFailed(RoundsmanError):
+    """The task has failed, or was canceled."""
+
+    code = "job_failed"
+
+
+class JobCanceled(RoundsmanError):
+    """The task in hand is to be given up: somebody has canceled it."""
+
+    code = "job_canceled"
+
+
+class NotEnded(RoundsmanError):
+    """What was waited for has not ended within the time."""
+
+    code = "not_ended"
 
 
 KINDS: dict[int, type[ApiError]] = {
@@ -109,6 +145,9 @@ KINDS: dict[int, type[ApiError]] = {
     504: Unavailable,
 }
 
+# Conflicts that a client deals with in ways of their own, by the problem's `type`.
+CONFLICTS: dict[str, type[ApiError]] = {each.code: each for each in (LeaseLost, JobTimedOut)}
+
 
 def api_error(status: int, problem: Any, headers: Mapping[str, str]) -> ApiError:
     """The error that an answer of 4xx or 5xx stands for; `problem` is its body as JSON, whatever that may be.
@@ -117,12 +156,17 @@ def api_error(status: int, problem: Any, headers: Mapping[str, str]) -> ApiError
     NotFound(404, 'there is no such run', (), None)
     >>> api_error(502, None, {}).detail
     '502 Bad Gateway'
+    >>> api_error(409, {"type": "lease_lost", "detail": "the lease is not in force"}, {}).code
+    'lease_lost'
     """
     body = problem if isinstance(problem, dict) else {}
+    kind = KINDS.get(status, ApiError)
+    if kind is Conflict:
+        kind = CONFLICTS.get(str(body.get("type")), kind)
     detail = body.get("detail")
     listed = body.get("errors")
     retry_after = headers.get("Retry-After", "")
-    return KINDS.get(status, ApiError)(
+    return kind(
         status,
         detail if isinstance(detail, str) and detail else _status_line(status),
         tuple(

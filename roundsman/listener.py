@@ -1,19 +1,16 @@
 """A receiver of webhooks for the desk: verifies what arrives, shows it, and answers as it was told to."""
 
-import socket
-import socketserver
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from roundsman.arrivals import Arrival, ArrivalHandler, Receiving
 from roundsman.local.addresses import reachable_host, service_url
+from roundsman.posts import PostServer
 
-MOST_AT_ONCE = 32
 REQUEST_SECONDS = 10.0
 LOOK_SECONDS = 0.05
 
@@ -60,36 +57,8 @@ class Listener:
         self.close()
 
 
-class _Server(socketserver.ThreadingTCPServer):
-    """A thread for each connection, of which there are only so many; who comes beyond that is hung up on."""
-
-    allow_reuse_address = True
-    daemon_threads = True
-    request_queue_size = 128
+class _Server(PostServer):
     receiving: Receiving
 
     def __init__(self, host: str, port: int) -> None:
-        self._free = threading.BoundedSemaphore(MOST_AT_ONCE)
-        self.address_family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        super().__init__(address, ArrivalHandler)  # type: ignore[arg-type]  # an IPv6 address has four parts
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._free.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
-        try:
-            super().process_request(request, client_address)
-        except RuntimeError:  # no thread to be had
-            self._free.release()
-            self.shutdown_request(request)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._free.release()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        # Whoever hangs up before the answer is no accident of ours.
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
+        super().__init__(host, port, ArrivalHandler)

@@ -28,6 +28,7 @@ def main() -> None:
         wake_up,
         sweep_seconds=settings.sweep_seconds,
         delivery_attempts=settings.delivery_attempts,
+        queue_unattended_seconds=settings.queue_unattended_seconds,
     )
     log.info("scheduler_started")
     loop.run()

@@ -1,34 +1,32 @@
 """Due schedules become work: claimed in bulk, decided one by one, written in bulk, in one transaction a batch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from uuid import UUID
 
 import structlog
 
+from scheduler.begun_work import BegunWork, NewWork, insert_work, unfinished
 from scheduler.jitter import jitter
 from scheduler.occurrences import Fate
 from scheduler.planning import Plan, plan
 from scheduler.store import (
     DueSchedule,
     NewOccurrence,
-    NewWork,
     advance,
-    cancel_unfinished,
     claim_due,
     commit_without_waiting,
     insert_occurrences,
-    insert_work,
     mark_invalid,
-    unfinished,
 )
 from shared.crash_points import CrashPoint, reach
 from shared.database import Cursor, Database
 from shared.event_data import occurrences_left_out
 from shared.queues import Bell
-from shared.store import events
+from shared.store import events, queues, run_tasks, work
 from shared.store.events import NewEvent
 from shared.store.schedules import HELD_UNTIL
 
@@ -41,6 +39,15 @@ BATCHES_AT_ONCE = 20  # then leases and heartbeat have their turn
 OUTCOMES = {"fire": "fired", "skip": "skipped", "miss": "missed"}
 
 Instant = tuple[int, datetime]  # a schedule, and an instant of it
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What firing has changed: work to ring for, work that was canceled, queues with new tasks."""
+
+    to_ring: list[UUID]
+    canceled: list[UUID]
+    queues: set[tuple[int, str]]
 
 
 def fire_all_due(database: Database, bell: Bell, *, delivery_attempts: int) -> int:
@@ -77,31 +84,52 @@ def fire_due_schedules(
         if time is None:
             return 0
         plans = _plans(cursor, due, time)
-        ids, canceled = _write(cursor, plans)
-        ids += events.record(cursor, _left_out(plans), delivery_attempts=delivery_attempts)
+        done = _write(cursor, plans)
+        to_ring = done.to_ring + events.record(cursor, _left_out(plans), delivery_attempts=delivery_attempts)
         reach(CrashPoint.SCHEDULER_BEFORE_FIRING_COMMIT)
     reach(CrashPoint.SCHEDULER_AFTER_FIRING_COMMIT)
-    if ids:
-        bell.ring(ids)
-    bell.announce(canceled)
+    if to_ring:
+        bell.ring(to_ring)
+    bell.announce_tasks(done.queues)
+    bell.announce(done.canceled)
     return len(due)
 
 
-def _write(cursor: Cursor, plans: Sequence[Plan]) -> tuple[list[UUID], list[UUID]]:
-    """Record what was planned; the ids of the work that was made, and of that which was canceled for it."""
-    canceled = cancel_unfinished(cursor, [item.schedule.id for item in plans if item.cancels_running])
-    work_ids = insert_work(
-        cursor,
-        [
-            NewWork(item.schedule.id, fate.instant, _due_at(item.schedule, fate))
-            for item in plans
-            for fate in item.fates
-            if fate.outcome == "fire"
-        ],
-    )
+def _write(cursor: Cursor, plans: Sequence[Plan]) -> Written:
+    """Record what was planned, and make the work of it."""
+    canceled = _cancel_unfinished(cursor, [item.schedule.id for item in plans if item.cancels_running])
+    firing = {
+        (item.schedule.id, fate.instant): _due_at(item.schedule, fate)
+        for item in plans
+        for fate in item.fates
+        if fate.outcome == "fire"
+    }
+    begun = insert_work(cursor, [NewWork(*instant, due_at) for instant, due_at in firing.items()])
+    pushed = _push_tasks(cursor, [item for item in begun if item.queue is not None], firing)
+    work_ids = {(item.schedule_id, item.scheduled_for): item.id for item in begun}
     recorded = insert_occurrences(cursor, [_occurrence(item, fate, work_ids) for item in plans for fate in item.fates])
     advance(cursor, plans, recorded)
-    return list(work_ids.values()), canceled
+    return Written([item.id for item in begun if item.queue is None], canceled, pushed)
+
+
+def _cancel_unfinished(cursor: Cursor, schedule_ids: Sequence[int]) -> list[UUID]:
+    """Cancel what the earlier occurrences of these schedules began and has not ended; a begun task is asked to stop."""
+    if not schedule_ids:
+        return []
+    reason = "canceled by the next occurrence of its schedule"
+    return work.cancel(cursor, None, schedule_ids=schedule_ids, reason=reason)
+
+
+def _push_tasks(
+    cursor: Cursor, begun: Sequence[BegunWork], firing: Mapping[Instant, datetime | str]
+) -> set[tuple[int, str]]:
+    """Push the tasks that runs wait for; the queues with tasks, those that schedules push themselves included."""
+    queued = {(item.account_id, item.queue) for item in begun if item.queue is not None}
+    queues.make_known(cursor, queued)
+    run_tasks.push(
+        cursor, {item.id: firing[item.schedule_id, item.scheduled_for] for item in begun if item.kind == "run"}
+    )
+    return queued
 
 
 def _left_out(plans: Sequence[Plan]) -> list[NewEvent]:

@@ -9,17 +9,9 @@ from uuid import UUID
 
 from shared.array import array
 from shared.database import Cursor
-from shared.store.work import RUN_MAX_ATTEMPTS
 
 if TYPE_CHECKING:
     from scheduler.planning import Plan
-
-
-@dataclass(frozen=True, slots=True)
-class NewWork:
-    schedule_id: int
-    scheduled_for: datetime
-    due_at: datetime | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,95 +84,6 @@ def claim_due(cursor: Cursor, *, limit: int, now: datetime | None = None) -> tup
     cursor.execute(CLAIM_DUE, {"limit": limit, "now": now})
     rows = cursor.fetchall()
     return [DueSchedule(*row[:-1]) for row in rows], rows[0][-1] if rows else None
-
-
-UNFINISHED = """
-SELECT schedule_id, bool_or(state = 'running'), bool_or(state = 'pending')
-FROM work
-WHERE schedule_id = ANY(%(schedule_ids)s) AND state IN ('pending', 'running')
-GROUP BY schedule_id
-"""
-
-
-def unfinished(cursor: Cursor, schedule_ids: Sequence[int]) -> dict[int, tuple[bool, bool]]:
-    """For each schedule with work that has not ended: whether some of it runs, and whether some of it waits."""
-    if not schedule_ids:
-        return {}
-    cursor.execute(UNFINISHED, {"schedule_ids": list(schedule_ids)})
-    return {schedule_id: (running, queued) for schedule_id, running, queued in cursor.fetchall()}
-
-
-CANCEL_UNFINISHED = """
-UPDATE work
-SET state = 'canceled',
-    error = 'canceled by the next occurrence of its schedule',
-    lease_token = NULL,
-    lease_expires_at = NULL,
-    finished_at = now()
-WHERE schedule_id = ANY(%(schedule_ids)s) AND state IN ('pending', 'running')
-RETURNING id
-"""
-
-# A statement of its own: attempts begun by a claim that the statement above waited for are behind its snapshot.
-CLOSE_ATTEMPTS = """
-UPDATE attempts
-SET finished_at = now(), outcome = 'canceled', error = 'canceled by the next occurrence of its schedule'
-WHERE work_id = ANY(%(ids)s) AND finished_at IS NULL
-"""
-
-
-def cancel_unfinished(cursor: Cursor, schedule_ids: Sequence[int]) -> list[UUID]:
-    """Cancel all work of these schedules that has not ended; a worker that runs it loses its lease."""
-    if not schedule_ids:
-        return []
-    cursor.execute(CANCEL_UNFINISHED, {"schedule_ids": list(schedule_ids)})
-    ids = [row[0] for row in cursor.fetchall()]
-    cursor.execute(CLOSE_ATTEMPTS, {"ids": ids})
-    return ids
-
-
-INSERT_WORK = """
-INSERT INTO work (
-    account_id, kind, lane, schedule_id, scheduled_for, checklist_id, trigger, spec, max_attempts, timeout_seconds,
-    due_at
-)
-SELECT schedules.account_id, schedules.kind,
-       CASE schedules.kind
-           WHEN 'run' THEN 'checklist ' || schedules.checklist_id
-           ELSE coalesce(lane_of(schedules.target ->> 'uri'), '')
-       END,
-       schedules.id, firing.scheduled_for, schedules.checklist_id, 'schedule',
-       CASE schedules.kind
-           WHEN 'run' THEN jsonb_build_object('variables', coalesce(schedules.target -> 'variables', '{}'))
-           ELSE schedules.target - ARRAY['timeout_seconds', 'max_attempts']
-       END,
-       coalesce((schedules.target ->> 'max_attempts')::integer, %(run_max_attempts)s),
-       coalesce(checklists.timeout_seconds, (schedules.target ->> 'timeout_seconds')::integer),
-       firing.due_at
-FROM unnest(%(schedule_ids)s::bigint[], %(scheduled_for)s::timestamptz[], %(due_at)s::timestamptz[])
-    AS firing (schedule_id, scheduled_for, due_at)
-JOIN schedules ON schedules.id = firing.schedule_id
-LEFT JOIN checklists ON checklists.id = schedules.checklist_id
-ORDER BY firing.scheduled_for, schedules.id
-ON CONFLICT (schedule_id, scheduled_for) WHERE schedule_id IS NOT NULL DO NOTHING
-RETURNING schedule_id, scheduled_for, id
-"""
-
-
-def insert_work(cursor: Cursor, items: Sequence[NewWork]) -> dict[tuple[int, datetime], UUID]:
-    """Make the work of these instants; its ids. An instant that has work already gets no more."""
-    if not items:
-        return {}
-    cursor.execute(
-        INSERT_WORK,
-        {
-            "schedule_ids": array(item.schedule_id for item in items),
-            "scheduled_for": array(item.scheduled_for for item in items),
-            "due_at": array(item.due_at for item in items),
-            "run_max_attempts": RUN_MAX_ATTEMPTS,
-        },
-    )
-    return {(schedule_id, scheduled_for): id for schedule_id, scheduled_for, id in cursor.fetchall()}
 
 
 INSERT_OCCURRENCES = """

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from shared.domain.instants import write_instant
 from shared.domain.json_value import Json, written
+from shared.store.ended_tasks import EndedTask
 from shared.store.events import NewEvent
 from shared.store.work import ClaimedWork, FinishedAttempt
 
@@ -52,6 +53,20 @@ def job_ended(work: ClaimedWork, attempt: FinishedAttempt) -> NewEvent:
         "error_of": str(work.error_of) if work.error_of else None,
     }
     return NewEvent(work.account_id, f"job.{attempt.state}", data)
+
+
+def task_ended(task: EndedTask) -> NewEvent:
+    """A task has succeeded, or has failed for good; what it brought is read from the task itself."""
+    data = {
+        "task_id": str(task.id),
+        "queue": task.queue,
+        "schedule_id": task.schedule_id,
+        "scheduled_for": None if task.scheduled_for is None else write_instant(task.scheduled_for),
+        "run_id": None if task.run_id is None else str(task.run_id),
+        "attempts": task.attempts,
+        "error": task.error,
+    }
+    return NewEvent(task.account_id, f"task.{task.state}", data)
 
 
 def schedule_paused(account_id: int, schedule_id: int, name: str | None, note: str | None) -> NewEvent:

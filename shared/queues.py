@@ -1,4 +1,5 @@
-"""The bell: RQ jobs that wake workers, and announcements of what has ended. It carries ids, never state.
+"""The bell: RQ jobs that wake workers, and announcements of what has ended, or waits for external workers. It carries
+ids and names, never state.
 
 Everything here is best effort and bounded: whoever rings has already committed, and the sweep finds what a lost ring
 left behind.
@@ -21,6 +22,7 @@ log = structlog.get_logger(__name__)
 QUEUE_NAME = "rounds"
 PERFORM = "worker.jobs.perform"
 FINISHED_CHANNEL = "roundsman:finished"
+TASKS_CHANNEL = "roundsman:tasks"
 
 IDS_PER_RING = 500
 RINGS_WAITING = 32  # one wakes one worker, which passes the bell on; more only pile up
@@ -75,13 +77,14 @@ class Bell:
 
     def announce(self, ids: Iterable[UUID]) -> None:
         """Tell whoever waits for them that these pieces of work have ended."""
-        payload = " ".join(str(id) for id in ids)
-        if not payload or self._is_silent():
-            return
-        try:
-            self._redis.publish(FINISHED_CHANNEL, payload)
-        except redis.RedisError as error:
-            self._fall_silent("announce", error)
+        self._publish(FINISHED_CHANNEL, " ".join(str(id) for id in ids))
+
+    def announce_tasks(self, queues: Iterable[tuple[int, str]]) -> None:
+        """Tell whoever waits for tasks that there are some now in these queues, by account id and name.
+
+        Told as words `account/name`; neither part holds a slash or a space.
+        """
+        self._publish(TASKS_CHANNEL, " ".join(f"{account_id}/{name}" for account_id, name in dict.fromkeys(queues)))
 
     def answers(self) -> bool:
         """Whether Redis is there at this moment."""
@@ -96,6 +99,14 @@ class Bell:
             return int(self._redis.llen(self._queue.key))
         except redis.RedisError:
             return None
+
+    def _publish(self, channel: str, text: str) -> None:
+        if not text or self._is_silent():
+            return
+        try:
+            self._redis.publish(channel, text)
+        except redis.RedisError as error:
+            self._fall_silent("announce", error)
 
     def _is_silent(self) -> bool:
         return time.monotonic() < self._silent_until

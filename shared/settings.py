@@ -24,14 +24,15 @@ class Settings:
     admin_token: str = ""
     secret_keys: tuple[str, ...] = ()
     max_body_bytes: int = 1_048_576
-    concurrency: int = 32
-    calls_per_host: int = 16
+    concurrency: int = 64
+    calls_per_host: int = 32
     egress_allow: tuple[Network, ...] = ()
     sweep_seconds: float = 2.0
     lease_margin_seconds: float = 15.0
     grace_seconds: float = 5.0
     webhook_retry_seconds: tuple[float, ...] = (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000)
     webhook_disable_seconds: float = 432_000
+    queue_unattended_seconds: float = 600
     retention_days: int = 30
     log_format: Literal["auto", "json", "text"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -165,6 +166,11 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any], str]] = {
     ),
     "ROUNDSMAN_WEBHOOK_DISABLE_SECONDS": (
         "webhook_disable_seconds",
+        _seconds(0.1, 31_536_000),
+        "seconds from 0.1 to 31536000",
+    ),
+    "ROUNDSMAN_QUEUE_UNATTENDED_SECONDS": (
+        "queue_unattended_seconds",
         _seconds(0.1, 31_536_000),
         "seconds from 0.1 to 31536000",
     ),

@@ -50,7 +50,7 @@ class ApiClient:
 
     def make_checklist(self, name: str | None = None, **fields: Any) -> Any:
         """A new checklist with a worker that is never called."""
-        source = {} if "flows" in fields else {"worker_url": "http://127.0.0.1:9/"}
+        source = {} if {"flows", "queue"} & set(fields) else {"worker_url": "http://127.0.0.1:9/"}
         return self.make("/checklists", {"name": name or f"checklist {next(_numbers)}", **source, **fields})
 
     def make_schedule(self, **fields: Any) -> Any:
@@ -62,6 +62,16 @@ class ApiClient:
     def make_job(self, **fields: Any) -> Any:
         """A new job that calls nobody; due now, if nothing else is said."""
         return self.make("/jobs", {"uri": "http://127.0.0.1:9/hook"} | fields)
+
+    def push_task(self, queue: str = "default", payload: Any = None, **fields: Any) -> Any:
+        """A new task; due now, if nothing else is said."""
+        return self.make(f"/queues/{queue}/tasks", {"payload": payload} | fields)
+
+    def pop_tasks(self, queue: str = "default", **fields: Any) -> list[Any]:
+        """The tasks that a worker is given; none, if there are none."""
+        answer = self.post(f"/queues/{queue}/pop", fields)
+        assert answer.status_code in (200, 204), answer.text
+        return list(answer.json["tasks"]) if answer.status_code == 200 else []
 
     def start_run(self, checklist_id: int, **variables: str) -> Any:
         """A new run, pending."""

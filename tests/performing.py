@@ -42,9 +42,11 @@ class Caller:
 
     def call(self, pieces: list[Prepared], *, timeout_seconds: float = 5) -> list[Ended]:
         """Make the calls, all at once; nothing is recorded yet."""
-        calls = [
-            self._outbound.submit(self._performers[piece.work.kind].perform(piece, timeout_seconds)) for piece in pieces
-        ]
+
+        async def on_the_loop(piece: Prepared) -> Ended:
+            return await self._performers[piece.work.kind].perform(piece, timeout_seconds)
+
+        calls = [self._outbound.submit(on_the_loop(piece)) for piece in pieces]
         return [call.result(timeout_seconds + 5) for call in calls]
 
     def finish(self, ended: list[Ended]) -> set[UUID]:

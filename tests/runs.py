@@ -5,11 +5,11 @@ from typing import Any
 from uuid import UUID
 
 from shared.database import Database
+from shared.domain.observations import ObservedCheck, ObservedFlow
 from shared.store import checklists, snapshots, work
 from shared.store.snapshots import NewSnapshot
 from shared.store.work import FinishedAttempt
 from tests.claiming import claim
-from worker.observation import ObservedCheck, ObservedFlow
 from worker.verdict import judge
 
 

@@ -112,7 +112,7 @@ def test_the_two_commands_bring_up_a_service_that_shows_a_change(service: str) -
 
 def test_every_other_block_does_what_readme_says(service: str, terminal: Terminal) -> None:
     printed = [terminal.run(block) for block in TYPED]
-    apply, again, worker, rounds, accept, document, schedule, job, webhook = printed
+    apply, again, worker, rounds, accept, document, schedule, job, webhook, processor, task, others = printed
     assert "created" in apply
     assert "NEW" in apply
     assert "passed" in again
@@ -132,6 +132,12 @@ def test_every_other_block_does_what_readme_says(service: str, terminal: Termina
     assert "verified webhook.test\nverified job.succeeded\n" in webhook
     assert "forged" not in webhook
     assert webhook.count('"state":"succeeded"') >= 2
+    assert "succeeded" in processor
+    assert "thumbnails" in processor
+    assert '"state":"succeeded"' in task
+    assert '"result":{"sent":true}' in task
+    assert '"response":{"id":' in others
+    assert '{"task":{"domain":"example.org","id":' in others
 
 
 def test_ci_runs_the_commands_that_readme_gives_to_developers() -> None:

@@ -1,21 +1,21 @@
 """Deliveries: an event sent to a webhook, signed, until it is taken; and the record of webhooks that never take any."""
 
+import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.database import Cursor
-from shared.domain.instants import write_instant
 from shared.domain.json_value import written
 from shared.errors import SealBroken
 from shared.seal import Seal
 from shared.settings import Settings
-from shared.store import work as store_of_work
 from shared.store.events import NewEvent
 from shared.store.work import ClaimedWork, FinishedAttempt
 from worker.calls import Answer, ended_call
+from worker.messages import message
 from worker.outbound import Outbound, Request, Response
 from worker.performer import Ended, Prepared, failed
 from worker.retry import listed
@@ -59,23 +59,25 @@ class DeliveryPerformer:
             prepared.append(Prepared(item, subject))
         return prepared
 
-    async def perform(self, piece: Prepared, timeout_seconds: float) -> Ended:
+    def perform(self, piece: Prepared, timeout_seconds: float) -> Awaitable[Ended]:
         work, subject = piece.work, piece.subject
         if not isinstance(subject, DeliverySubject):
-            return _canceled(work, "the webhook was deleted")
+            return self._at_once(_canceled(work, "the webhook was deleted"))
         if not subject.endpoint.is_enabled and not work.inert:
-            return _canceled(work, "the webhook was disabled")
+            return self._at_once(_canceled(work, "the webhook was disabled"))
         try:
-            request = self._request(subject)
+            request = self._request(subject, work.attempt)
         except SealBroken as error:
-            return failed(work, str(error))
-        answer = await self._outbound.send(request, timeout_seconds)
+            return self._at_once(failed(work, str(error)))
 
         def delay() -> timedelta | None:
             jitter = random.uniform(-1, 1)  # noqa: S311 (spreads retries out; nobody gains by guessing it)
             return listed(self._delays, work.counted_attempt, jitter)
 
-        return ended_call(work, answer, delay=delay, retries=_may_be_better)
+        def ended(answer: Answer) -> Ended:
+            return ended_call(work, answer, delay=delay, retries=_may_be_better)
+
+        return self._outbound.call(request, timeout_seconds, ended)
 
     def record(self, cursor: Cursor, ended: Sequence[Ended]) -> list[NewEvent]:
         """Keep the record of the webhooks; one that is gone, or has failed for too long, is disabled."""
@@ -92,8 +94,7 @@ class DeliveryPerformer:
             failing=sorted(filter(None, refused)),
             failing_seconds=self._disable_seconds,
         )
-        for webhook in disabled:
-            store_of_work.cancel(cursor, webhook.account_id, webhook_id=webhook.id, reason="the webhook was disabled")
+        webhooks.cancel_pending(cursor, [webhook.id for webhook in disabled], "the webhook was disabled")
         return [
             NewEvent(
                 webhook.account_id,
@@ -103,10 +104,14 @@ class DeliveryPerformer:
             for webhook in disabled
         ]
 
-    def _request(self, subject: DeliverySubject) -> Request:
+    def _at_once(self, ended: Ended) -> Awaitable[Ended]:
+        future: asyncio.Future[Ended] = self._outbound.loop.create_future()
+        future.set_result(ended)
+        return future
+
+    def _request(self, subject: DeliverySubject, attempt: int) -> Request:
         event, endpoint = subject.event, subject.endpoint
-        happened = write_instant(event.created_at)
-        body = written({"type": event.type, "timestamp": happened, "data": event.data}).encode()
+        body = written(message(endpoint, event)).encode()
         # By the database's clock: a receiver refuses what seems to have been signed long ago.
         timestamp = int(subject.time.timestamp() + time.monotonic() - subject.read_at)
         secrets = [self._seal.open(secret) for secret in endpoint.secrets]
@@ -116,7 +121,7 @@ class DeliveryPerformer:
             ("webhook-timestamp", str(timestamp)),
             ("webhook-signature", signatures(secrets, str(event.id), timestamp, body)),
         )
-        return Request("POST", endpoint.url, body=body, own_headers=headers)
+        return Request("POST", endpoint.url, body=body, own_headers=headers, on_fresh_connection=attempt > 1)
 
 
 def _may_be_better(answer: Answer) -> bool:

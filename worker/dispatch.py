@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import structlog
 
 from shared.crash_points import CrashPoint, reach
+from shared.store.work import ClaimedWork
 from worker.lanes import MOST_AHEAD, Lanes
 from worker.performer import Ended, Performer, Prepared, failed, released
 
@@ -25,12 +26,11 @@ SLOW_FOR_EACH_PLACE = 8  # so many calls beside one that has a place: they cost 
 class UnderWay:
     """A piece of work that is being performed."""
 
-    __slots__ = ("begun_at", "has_place", "task")
+    __slots__ = ("begun_at", "has_place")
 
     def __init__(self, begun_at: float, *, has_place: bool) -> None:
         self.begun_at = begun_at
         self.has_place = has_place
-        self.task: asyncio.Task[None] | None = None
 
 
 class Dispatch:
@@ -59,7 +59,7 @@ class Dispatch:
         self._lanes = Lanes(calls_per_lane)
         self._waiting: dict[str, deque[tuple[Prepared, float]]] = {}
         self._waiting_count = 0
-        self._under_way: dict[asyncio.Task[None], UnderWay] = {}
+        self._under_way: dict[asyncio.Future[Ended], tuple[ClaimedWork, UnderWay]] = {}
         self._by_age: deque[UnderWay] = deque()
         self._places_taken = 0
         self._slow = 0
@@ -132,9 +132,8 @@ class Dispatch:
         if waiting:
             self._waiting[lane] = waiting
         self._waiting_count -= 1
-        if time.monotonic() > begin_before:
-            self._lanes.given_back(lane)
-            self._report(released(piece.work, "it waited too long for its turn"))
+        if time.monotonic() >= begin_before:
+            self._give_back(piece)
             return False
         reach(CrashPoint.WORKER_BEFORE_REQUEST)
         under_way = UnderWay(time.monotonic(), has_place=not self._lanes.is_suspect(lane))
@@ -145,9 +144,9 @@ class Dispatch:
             self._age_soon()
         else:
             self._slow += 1
-        task = self._loop.create_task(self._perform(piece, under_way))
-        self._under_way[task] = under_way
-        task.add_done_callback(self._under_way.pop)
+        future = self._perform(piece)
+        self._under_way[future] = (piece.work, under_way)
+        future.add_done_callback(self._done)
         return True
 
     def _give_back(self, piece: Prepared) -> None:
@@ -166,24 +165,36 @@ class Dispatch:
                 if not waiting:
                     del self._waiting[lane]
 
-    async def _perform(self, piece: Prepared, under_way: UnderWay) -> None:
-        work = piece.work
-        timed_out = False
+    def _perform(self, piece: Prepared) -> "asyncio.Future[Ended]":
+        """A future, which a call is already, or a task: those cost as much as the rest of it."""
         try:
-            ended = await self._performers[work.kind].perform(piece, work.timeout_seconds)
-            timed_out = ended.attempt.attempt_outcome == "timeout"
-        except Exception:  # whatever goes wrong in one piece of work must end that one, not the worker
-            log.exception("work_broke", work_id=str(work.id), kind=work.kind)
-            ended = failed(work, "an internal error kept this from being performed")
-        finally:
-            with self._lock:
-                was_suspect = self._lanes.is_suspect(work.lane)
-                self._lanes.ended(work.lane, time.monotonic() - under_way.begun_at, timed_out=timed_out)
-                self._leave(under_way)
-                # One goes, one comes; only a lane that is trusted further now may let more than one begin.
-                while self._begin_one() and was_suspect:
-                    pass
-        self._report(ended)
+            return asyncio.ensure_future(self._performers[piece.work.kind].perform(piece, piece.work.timeout_seconds))
+        except Exception as error:  # noqa: BLE001 (told of with those that come later)
+            future: asyncio.Future[Ended] = self._loop.create_future()
+            future.set_exception(error)
+            return future
+
+    def _done(self, future: "asyncio.Future[Ended]") -> None:
+        work, under_way = self._under_way.pop(future)
+        ended = None if future.cancelled() else self._ended(work, future)
+        with self._lock:
+            was_suspect = self._lanes.is_suspect(work.lane)
+            timed_out = ended is not None and ended.attempt.attempt_outcome == "timeout"
+            self._lanes.ended(work.lane, time.monotonic() - under_way.begun_at, timed_out=timed_out)
+            self._leave(under_way)
+            # One goes, one comes; only a lane that is trusted further now may let more than one begin.
+            while self._begin_one() and was_suspect:
+                pass
+        if ended is not None:
+            self._report(ended)
+
+    def _ended(self, work: ClaimedWork, future: "asyncio.Future[Ended]") -> Ended:
+        error = future.exception()
+        if error is None:
+            return future.result()
+        # Whatever goes wrong in one piece of work must end that one, not the worker.
+        log.error("work_broke", work_id=str(work.id), kind=work.kind, exc_info=error)
+        return failed(work, "an internal error kept this from being performed")
 
     def _leave(self, under_way: UnderWay) -> None:
         if under_way.has_place:

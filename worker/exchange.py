@@ -5,7 +5,7 @@ from typing import Final
 
 from shared.domain.json_text import parse
 from shared.domain.json_value import InvalidJson, Json
-from worker.observation import OBSERVED_MAX_INTEGER
+from shared.domain.observations import OBSERVED_MAX_INTEGER
 from worker.outbound.exchange import Response
 
 TOO_LARGE: Final = "the answer is larger than 1 MiB"

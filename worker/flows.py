@@ -7,10 +7,10 @@ from typing import Any, Final, TypeAlias
 
 from shared.domain.expression import ExpressionFailed, InvalidExpression, compile_expression
 from shared.domain.json_value import Json, written
+from shared.domain.observations import ObservedCheck, ObservedFlow, numbered
 from worker.exchange import Exchange, exchange_of
 from worker.expectations import failures
 from worker.flow_request import InvalidRequest, request_of
-from worker.observation import ObservedCheck, ObservedFlow, numbered
 from worker.outbound.exchange import Request, Response, Unreachable
 from worker.templates import Unfillable, fill
 

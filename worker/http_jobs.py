@@ -1,7 +1,7 @@
 """Jobs: a call to a URL at a time, made again when that may help, and told of at its error_uri when it did not."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -29,15 +29,17 @@ class JobPerformer:
     def prepare(self, cursor: Cursor, items: Sequence[ClaimedWork]) -> list[Prepared]:
         return [Prepared(item) for item in items]
 
-    async def perform(self, piece: Prepared, timeout_seconds: float) -> Ended:
+    def perform(self, piece: Prepared, timeout_seconds: float) -> Awaitable[Ended]:
         work = piece.work
-        answer = await self._outbound.send(request_of(work), timeout_seconds)
 
         def delay() -> timedelta:
             jitter = random.uniform(-1, 1)  # noqa: S311 (spreads retries out; nobody gains by guessing it)
             return backoff(work.spec["backoff_seconds"], work.counted_attempt, jitter)
 
-        return ended_call(work, answer, delay=delay, retries=_may_be_better)
+        def ended(answer: Answer) -> Ended:
+            return ended_call(work, answer, delay=delay, retries=lambda answer: _may_be_better(work, answer))
+
+        return self._outbound.call(request_of(work), timeout_seconds, ended)
 
     def record(self, cursor: Cursor, ended: Sequence[Ended]) -> list[NewEvent]:
         error_calls.begin(cursor, [item.work.id for item in ended if item.attempt.state == "failed"])
@@ -56,10 +58,18 @@ def request_of(work: ClaimedWork) -> Request:
         body = written(spec["payload"]).encode()
         if not any(name.lower() == "content-type" for name in headers):
             own.append(("Content-Type", "application/json"))
-    return Request(spec["method"], spec["uri"], tuple(headers.items()), body, own_headers=tuple(own))
+    return Request(
+        spec["method"],
+        spec["uri"],
+        tuple(headers.items()),
+        body,
+        own_headers=tuple(own),
+        on_fresh_connection=work.attempt > 1,
+    )
 
 
-def _may_be_better(answer: Answer) -> bool:
+def _may_be_better(work: ClaimedWork, answer: Answer) -> bool:
     if isinstance(answer, Response):
-        return is_worth_retrying(answer.status)
+        is_refused = 400 <= answer.status <= 499
+        return is_worth_retrying(answer.status) and not (is_refused and work.spec.get("refusals_are_final", False))
     return answer.reason not in NEVER_BETTER

@@ -9,8 +9,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 # Work that waits in the worker is begun within about so long, going by how quickly its lane has answered.
-AHEAD_SECONDS = 0.1
-MOST_AHEAD = 500
+AHEAD_SECONDS = 0.2
+MOST_AHEAD = 1_000
 REMEMBERED_LANES = 2_000
 WEIGHT_OF_LATEST = 0.2
 

@@ -1,6 +1,6 @@
 """What a kind of work must be able to do: be prepared in bulk, performed, and recorded with its finish."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 from shared.database import Cursor
@@ -30,8 +30,8 @@ class Performer(Protocol):
     def prepare(self, cursor: Cursor, items: Sequence[ClaimedWork]) -> list[Prepared]:
         """What these need, read in the transaction of their claim."""
 
-    async def perform(self, piece: Prepared, timeout_seconds: float) -> Ended:
-        """Perform it; over in any case, and without raising, when its time is."""
+    def perform(self, piece: Prepared, timeout_seconds: float) -> Awaitable[Ended]:
+        """Begin to perform it, on the loop's thread; over in any case, and without raising, when its time is."""
 
     def record(self, cursor: Cursor, ended: Sequence[Ended]) -> list[NewEvent]:
         """Write what else they change, in the transaction of their finish; what webhooks are told."""

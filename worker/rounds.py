@@ -31,7 +31,7 @@ CALM_AFTER_SECONDS = 0.1  # without anything to claim for so long, a worker slee
 FINISH_AT_ONCE = 500
 # Where much moves, a round waits for more of it: one transaction for fifty costs hardly more than one for ten.
 MANY = 16
-GATHER_SECONDS = 0.01
+GATHER_SECONDS = 0.02
 
 
 @dataclass(slots=True)

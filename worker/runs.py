@@ -3,9 +3,10 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from shared.database import Cursor
+from shared.domain.observations import ObservedFlow, Unobservable, observations_of
 from shared.domain.rules import parse_rule
 from shared.event_data import run_finished, run_started
 from shared.store import checklists, snapshots
@@ -14,7 +15,6 @@ from shared.store.events import NewEvent
 from shared.store.snapshots import ApprovedValues, NewSnapshot
 from shared.store.work import ClaimedWork, FinishedAttempt
 from worker.flows import observe_flows
-from worker.observation import ObservedFlow, Unobservable
 from worker.outbound import Outbound
 from worker.performer import Ended, Prepared, failed
 from worker.verdict import Verdict, judge
@@ -76,7 +76,7 @@ class RunPerformer:
             return _unobserved(piece.work, began, error.detail, timed_out=error.timed_out)
         rules = [parse_rule(raw) for raw in subject.checklist.rules]
         verdict = judge(observed, subject.approved, rules, subject.checklist.first_value)
-        return _observed(piece.work, subject, verdict, began)
+        return _observed(piece.work, subject, observed, verdict, began)
 
     def record(self, cursor: Cursor, ended: Sequence[Ended]) -> list[NewEvent]:
         findings = [item.findings for item in ended if isinstance(item.findings, RunFindings)]
@@ -85,31 +85,39 @@ class RunPerformer:
         return [run_finished(item.work, item.attempt) for item in ended if item.attempt.state != "pending"]
 
     async def _observe(self, work: ClaimedWork, checklist: Checklist, deadline: float) -> Sequence[ObservedFlow]:
+        if "observed" in work.spec:
+            return observations_of(work.spec["observed"])  # what the run's task has brought
         if checklist.worker_url is not None:
             request = request_for(checklist.worker_url, str(work.id), checklist.id)
             return observations(await self._outbound.send(request, deadline - time.monotonic()))
         if checklist.flows is not None:
             variables = checklist.variables | work.spec.get("variables", {})
             return await observe_flows(checklist.flows, variables, self._outbound.send, deadline)
-        raise Unobservable("observations from a queue are not available")
+        raise Unobservable("its checklist has come to observe through a queue; run it again")
 
 
-def _observed(work: ClaimedWork, subject: RunSubject, verdict: Verdict, began: float) -> Ended:
+def _observed(
+    work: ClaimedWork, subject: RunSubject, observed: Sequence[ObservedFlow], verdict: Verdict, began: float
+) -> Ended:
     checklist = subject.checklist
     could_not = verdict.outcome == "error"
     marks = {(checklist.id, *key): True for key in verdict.obsolete_keys if key not in subject.obsolete}
     marks |= {(checklist.id, *key): False for key in verdict.observed_keys if key in subject.obsolete}
+    texts = {(flow.name, check.name): check.text for flow in observed for check in flow.checks if verdict.new_values}
     values = tuple(
-        NewSnapshot(checklist.account_id, checklist.id, flow, name, value, FIRST_VALUE, work.id)
+        NewSnapshot(checklist.account_id, checklist.id, flow, name, value, FIRST_VALUE, work.id, text=texts[flow, name])
         for flow, name, value in verdict.new_values
     )
+    result: dict[str, Any] = {"flows": verdict.flows, "summary": verdict.summary}
+    if work.spec.get("keeps_texts"):
+        result["texts"] = [[check.text for check in flow.checks] for flow in observed]
     attempt = FinishedAttempt(
         id=work.id,
         lease_token=work.lease_token,
         state="failed" if could_not else "succeeded",
         attempt_outcome="failed" if could_not else "succeeded",
         outcome=verdict.outcome,
-        result={"flows": verdict.flows, "summary": verdict.summary},
+        result=result,
         error=_flow_errors(verdict) if could_not else None,
         elapsed_ms=_milliseconds_since(began),
     )

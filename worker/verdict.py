@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.domain.json_value import Json
+from shared.domain.observations import ObservedCheck, ObservedFlow
 from shared.domain.patterns import Patterns, PatternsTooCostly
 from shared.domain.rule_tree import Place, plant
 from shared.domain.rules import Rule
-from shared.domain.snapshot import Difference, as_json, compare
-from worker.observation import ObservedCheck, ObservedFlow
+from shared.domain.snapshot import ABSENT, Absent, Difference, NotJson, as_json, compare
 
 MAX_DIFFERENCES: Final = 200
 
@@ -34,7 +34,7 @@ class Verdict:
 
 
 def judge(
-    flows: Sequence[ObservedFlow], snapshots: Mapping[Key, Json], rules: Sequence[Rule], first_value: str
+    flows: Sequence[ObservedFlow], snapshots: Mapping[Key, Json | NotJson], rules: Sequence[Rule], first_value: str
 ) -> Verdict:
     """The verdict on flows whose names are unique, and in each of which check names are.
 
@@ -84,7 +84,7 @@ def _flow_object(
 class _Comparison:
     """The snapshots and rules of one run, which share one allowance for regular expressions."""
 
-    def __init__(self, snapshots: Mapping[Key, Json], rules: Sequence[Rule]) -> None:
+    def __init__(self, snapshots: Mapping[Key, Json | NotJson], rules: Sequence[Rule]) -> None:
         self.new_values: list[tuple[str, str, Json]] = []
         self._snapshots = snapshots
         self._rules = rules
@@ -96,9 +96,13 @@ class _Comparison:
         key = (flow, check.name)
         errors = list(check.errors)
         found: tuple[Difference, ...] = ()
-        if check.observed and key in self._snapshots:
+        expected = self._snapshots.get(key, ABSENT)
+        if isinstance(expected, NotJson):
+            errors.append("the snapshot in force is no JSON text, which nothing equals")
+            expected = expected.text
+        elif check.observed and not isinstance(expected, Absent):
             try:
-                found = self._differences(key, check.value)
+                found = self._differences(key, expected, check.value)
             except PatternsTooCostly as fault:
                 errors.append(fault.detail)
         if len(found) > MAX_DIFFERENCES:
@@ -108,9 +112,9 @@ class _Comparison:
             assertion["observed"] = check.value
         if errors or found or not check.observed:
             assertion["result"] = "MISS"
-            if key in self._snapshots:
-                assertion["expected"] = self._snapshots[key]
-        elif key not in self._snapshots:
+            if not isinstance(expected, Absent):
+                assertion["expected"] = expected
+        elif isinstance(expected, Absent):
             assertion["result"] = "NEW"
             self.new_values.append((flow, check.name, check.value))
         if found:
@@ -119,9 +123,8 @@ class _Comparison:
             assertion["error"] = "; ".join(errors)
         return assertion
 
-    def _differences(self, key: Key, observed: Json) -> tuple[Difference, ...]:
+    def _differences(self, key: Key, expected: Json, observed: Json) -> tuple[Difference, ...]:
         place = self._place(*key)
-        expected = self._snapshots[key]
         return compare(expected, observed, place, limit=MAX_DIFFERENCES + 1, patterns=self._patterns)
 
     def _place(self, flow: str, check: str) -> Place:

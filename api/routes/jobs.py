@@ -50,10 +50,7 @@ def create_job(fields: dict[str, Any]) -> Response:
             execute_at=fields.get("execute_at"),
             delay_seconds=fields.get("delay_seconds", 0),
         )
-        if job.due_at == job.created_at:
-            transaction.after_commit(lambda: services().bell.ring([job.id]))
-        else:
-            schedules.tell_schedulers(transaction.cursor)
+        wake_for(transaction, job)
         return Answer(job_with_attempts(job, []), 201, {"Location": f"/jobs/{job.id}"})
 
     return wait_for_end(create(creation)).response()
@@ -132,6 +129,14 @@ def delete_job(job_id: UUID) -> Response:
         if not jobs.delete(transaction.cursor, caller().account_id, job_id):
             raise NotFound(NO_JOB)
     return Response(status=204)
+
+
+def wake_for(transaction: Transaction, job: Job) -> None:
+    """Wake whoever is next to do something about a job that has just been made: a worker, or a scheduler in time."""
+    if job.due_at == job.created_at:
+        transaction.after_commit(lambda: services().bell.ring([job.id]))
+    else:
+        schedules.tell_schedulers(transaction.cursor)
 
 
 def _existing_job(cursor: Cursor, job_id: UUID) -> Job:

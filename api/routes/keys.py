@@ -34,13 +34,7 @@ def create_key(fields: dict[str, Any]) -> Response:
     Without a key this opens a new account, where sign-up is open; with one it adds a key to the same account.
     The secret is shown this once.
     """
-    presented = presented_secret()
-    if presented is None or is_admin(presented):
-        if presented is None and services().settings.signup != "open":
-            raise Unauthorized("sign-up is closed here; ask the operator for a key")
-        return _open_account(fields["name"]).response()
-    authenticate()
-    return _add_key(fields["name"], presented).response()
+    return make_key(fields["name"]).response()
 
 
 @blueprint.get("/api-keys")
@@ -80,6 +74,17 @@ def revoke_calling_key() -> Response:
     with services().database.transaction() as transaction:
         keys.revoke(transaction.cursor, caller().account_id, caller().id)
     return Answer({"deleted": True}).response()
+
+
+def make_key(name: str) -> Answer:
+    """A new account's first key, or a further one of the caller's account. Raises Unauthorized."""
+    presented = presented_secret()
+    if presented is None or is_admin(presented):
+        if presented is None and services().settings.signup != "open":
+            raise Unauthorized("sign-up is closed here; ask the operator for a key")
+        return _open_account(name)
+    authenticate()
+    return _add_key(name, presented)
 
 
 def _open_account(name: str) -> Answer:

@@ -46,7 +46,7 @@ def run_checklist(fields: dict[str, Any], checklist_id: int) -> Response:
         )
         if run is None:
             raise NotFound(NO_CHECKLIST)
-        transaction.after_commit(lambda: services().bell.ring([run.id]))
+        transaction.after_commit(lambda: ring_for(run))
         return Answer(run_object(run), 202, {"Location": f"/runs/{run.id}"})
 
     return wait_for_end(create(creation)).response()
@@ -83,11 +83,11 @@ def cancel_run(_fields: dict[str, Any], run_id: UUID) -> Response:
     """Cancel a run that has not ended"""
     with services().database.transaction() as transaction:
         _existing_run(transaction.cursor, run_id)
-        work.cancel(transaction.cursor, caller().account_id, id=run_id, reason="canceled by its owner")
+        canceled = work.cancel(transaction.cursor, caller().account_id, id=run_id, reason="canceled by its owner")
         run = _existing_run(transaction.cursor, run_id)
         if run.state != "canceled":
             raise Conflict(f"the run has {run.state} already")
-        transaction.after_commit(lambda: services().bell.announce([run_id]))
+        transaction.after_commit(lambda: services().bell.announce(canceled))
     return Answer(run_object(run)).response()
 
 
@@ -111,6 +111,14 @@ def accept_run(fields: dict[str, Any], run_id: UUID) -> Response:
             accepted_by=caller().name,
         )
     return Answer({"accepted": [{"flow": flow, "name": name} for flow, name in accepted]}).response()
+
+
+def ring_for(run: Run) -> None:
+    """Wake whoever is to observe for a run that has just been made: our workers, or those of its queue."""
+    if run.queue is None:
+        services().bell.ring([run.id])
+    else:
+        services().bell.announce_tasks([(caller().account_id, run.queue)])
 
 
 def _existing_run(cursor: Cursor, run_id: UUID) -> Run:

@@ -1,7 +1,7 @@
 """What a person does with a schedule: let it sleep, wake it, leave one out, begin one now, look ahead."""
 
+from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 from flask import Response
 
@@ -11,6 +11,7 @@ from api.creating import Answer, create
 from api.errors import Conflict, NotFound
 from api.job_objects import job_with_attempts
 from api.objects import run_object
+from api.routes.runs import ring_for
 from api.routes.schedules import NO_SCHEDULE, existing_schedule, schedule_object, tell_if_paused
 from api.schedule_objects import preview_object
 from api.scheduling import first_instants, rhythm_of
@@ -19,10 +20,13 @@ from api.schemas.jobs import JobWithAttemptsSchema
 from api.schemas.runs import RunSchema
 from api.schemas.schedule_answers import PreviewSchema, ScheduleSchema
 from api.schemas.schedules import PauseInput, ScheduleInput, SchedulePreviewInput
+from api.schemas.task_answers import TaskWithHistorySchema
 from api.services import services
-from api.store import jobs, runs, schedules
+from api.store import jobs, pushes, runs, schedules
+from api.store.pushes import NewTask
+from api.task_objects import task_with_history
 from api.waiting_for_work import wait_for_end
-from shared.database import Cursor, Transaction
+from shared.database import Transaction
 from shared.store.schedules import Schedule
 
 blueprint = Blueprint("schedule-actions", __name__, description="Pausing, resuming, triggering and previewing.")
@@ -95,12 +99,14 @@ def skip_next_occurrence(_fields: dict[str, Any], schedule_id: int) -> Response:
 @blueprint.doc(parameters=[IDEMPOTENCY_KEY, PREFER])
 @blueprint.arguments(NothingSchema, example={}, required=False)
 @blueprint.response(
-    202, {"oneOf": [RunSchema, JobWithAttemptsSchema]}, headers={"Location": {"schema": {"type": "string"}}}
+    202,
+    {"oneOf": [RunSchema, JobWithAttemptsSchema, TaskWithHistorySchema]},
+    headers={"Location": {"schema": {"type": "string"}}},
 )
 @blueprint.alt_response(
     200,
-    schema={"oneOf": [RunSchema, JobWithAttemptsSchema]},
-    description="The finished run or job, with Prefer: wait.",
+    schema={"oneOf": [RunSchema, JobWithAttemptsSchema, TaskWithHistorySchema]},
+    description="The finished run, job or task, with Prefer: wait.",
 )
 @blueprint.problems(400, 401, 404, 413, 415, 422)
 def trigger_schedule(_fields: dict[str, Any], schedule_id: int) -> Response:
@@ -111,9 +117,7 @@ def trigger_schedule(_fields: dict[str, Any], schedule_id: int) -> Response:
 
     def creation(transaction: Transaction) -> Answer:
         schedule = existing_schedule(transaction.cursor, schedule_id)
-        begin = _begin_run if schedule.kind == "run" else _begin_job
-        location, begun = begin(transaction.cursor, schedule)
-        transaction.after_commit(lambda: services().bell.ring([UUID(begun["id"])]))
+        location, begun = BEGINNINGS[schedule.kind](transaction, schedule)
         return Answer(begun, 202, {"Location": location})
 
     return wait_for_end(create(creation)).response()
@@ -133,9 +137,9 @@ def preview_schedule(fields: dict[str, Any]) -> Response:
     return Answer(preview_object(when, first_instants(when, start, fields))).response()
 
 
-def _begin_run(cursor: Cursor, schedule: Schedule) -> tuple[str, dict[str, Any]]:
+def _begin_run(transaction: Transaction, schedule: Schedule) -> tuple[str, dict[str, Any]]:
     run = schedule.checklist_id and runs.create(
-        cursor,
+        transaction.cursor,
         schedule.account_id,
         schedule.checklist_id,
         trigger="manual",
@@ -144,9 +148,43 @@ def _begin_run(cursor: Cursor, schedule: Schedule) -> tuple[str, dict[str, Any]]
     )
     if not run:
         raise NotFound(NO_SCHEDULE)  # deleted with its checklist a moment ago
+    begun = run
+    transaction.after_commit(lambda: ring_for(begun))
     return f"/runs/{run.id}", run_object(run)
 
 
-def _begin_job(cursor: Cursor, schedule: Schedule) -> tuple[str, dict[str, Any]]:
-    job = jobs.create(cursor, schedule.account_id, schedule.target, trigger="manual", schedule_id=schedule.id)
+def _begin_job(transaction: Transaction, schedule: Schedule) -> tuple[str, dict[str, Any]]:
+    job = jobs.create(
+        transaction.cursor, schedule.account_id, schedule.target, trigger="manual", schedule_id=schedule.id
+    )
+    transaction.after_commit(lambda: services().bell.ring([job.id]))
     return f"/jobs/{job.id}", job_with_attempts(job, [])
+
+
+def _begin_task(transaction: Transaction, schedule: Schedule) -> tuple[str, dict[str, Any]]:
+    target = schedule.target
+    [pushed] = pushes.push(
+        transaction.cursor,
+        schedule.account_id,
+        target["queue"],
+        [
+            NewTask(
+                payload=target.get("payload"),
+                priority=target["priority"],
+                max_attempts=target["max_attempts"],
+                timeout_seconds=target["timeout_seconds"],
+            )
+        ],
+        trigger="manual",
+        schedule_id=schedule.id,
+    )
+    transaction.after_commit(lambda: services().bell.announce_tasks([(schedule.account_id, target["queue"])]))
+    return f"/tasks/{pushed.task.id}", task_with_history(pushed.task, [], [])
+
+
+# By what the schedule begins: how that is begun by hand; where it is, and the object.
+BEGINNINGS: dict[str, Callable[[Transaction, Schedule], tuple[str, dict[str, Any]]]] = {
+    "run": _begin_run,
+    "job": _begin_job,
+    "task": _begin_task,
+}

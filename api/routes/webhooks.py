@@ -36,7 +36,7 @@ def create_webhook(fields: dict[str, Any]) -> Response:
     """Create a webhook; its secret is shown this once"""
 
     def creation(transaction: Transaction) -> Answer:
-        sealed_secret = _new_sealed_secret()
+        sealed_secret = new_sealed_secret()
         webhook = webhooks.create(transaction.cursor, caller().account_id, _definition(fields), sealed_secret)
         told = webhook_object(webhook) | {"sealed_secret": sealed_secret.decode()}
         return Answer(told, 201, {"Location": f"/webhooks/{webhook.id}"})
@@ -108,7 +108,7 @@ def rotate_secret(_fields: dict[str, Any], webhook_id: int) -> Response:
 
     For 24 hours the one before signs as well; rotated again within that time, only the last one before does.
     """
-    sealed_secret = _new_sealed_secret()
+    sealed_secret = new_sealed_secret()
     with services().database.transaction() as transaction:
         webhook = webhooks.rotate(transaction.cursor, caller().account_id, webhook_id, sealed_secret)
     if webhook is None:
@@ -163,7 +163,8 @@ def _definition(fields: dict[str, Any]) -> Definition:
     return Definition(fields["url"], fields["event_types"], fields.get("description"), fields["enabled"])
 
 
-def _new_sealed_secret() -> bytes:
+def new_sealed_secret() -> bytes:
+    """A signing key that nobody has, as it may be stored."""
     return services().seal.seal(secrets.token_bytes(KEY_BYTES))
 
 

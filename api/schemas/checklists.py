@@ -138,7 +138,11 @@ class ChecklistInput(Object):
     name = Text(most=200, required=True)
     worker_url = Url()
     flows = Items(fields.Nested(FlowSchema), least=1, most=MOST_FLOWS)
-    queue = Text(most=100, validate=check_queue_name)
+    queue = Text(
+        most=100,
+        validate=check_queue_name,
+        metadata={"description": "where each run is pushed as a task, whose worker acks with what it observed"},
+    )
     timeout_seconds = Integer(least=1, most=900, load_default=60)
     first_value = Word("accept", "review", load_default="accept")
     rules = Items(fields.Nested(RuleSchema), least=0, most=MOST_RULES, load_default=list)
@@ -167,8 +171,6 @@ class ChecklistInput(Object):
         sources = [name for name in ("worker_url", "flows", "queue") if name in data]
         if len(sources) != 1:
             raise ValidationError("exactly one of worker_url, flows and queue must be given")
-        if sources == ["queue"]:
-            raise ValidationError("checklists that observe through a queue are not available yet", "queue")
         if "flows" in data:
             _check_flows(data["flows"])
 

@@ -152,7 +152,7 @@ class SnapshotsInput(Object):
 
     @pre_load
     def count(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        _check_number_of_snapshots(data)
+        check_number_of_snapshots(data)
         return data
 
     @validates_schema
@@ -182,11 +182,11 @@ class ForgetInput(Object):
 
     @pre_load
     def count(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        _check_number_of_snapshots(data)
+        check_number_of_snapshots(data)
         return data
 
 
-def _check_number_of_snapshots(data: dict[str, Any]) -> None:
+def check_number_of_snapshots(data: dict[str, Any]) -> None:
     """Before anything is looked into: flows and snapshots multiply."""
     flows = data["flows"] if isinstance(data.get("flows"), list) else []
     inside = [flow.get("snapshots") for flow in flows if isinstance(flow, dict)]

@@ -46,6 +46,7 @@ class ScheduleSchema(Object):
     max_attempts = fields.Integer(required=True, allow_none=True)
     backoff_seconds = fields.Float(required=True, allow_none=True)
     queue = fields.String(required=True, allow_none=True)
+    priority = fields.Integer(required=True, allow_none=True)
     paused = fields.Boolean(required=True)
     note = fields.String(required=True, allow_none=True)
     starts_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)

@@ -1,21 +1,24 @@
 """Schedules as clients write and read them."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from marshmallow import ValidationError, fields, validates_schema
+from marshmallow import ValidationError, missing, post_load, validates_schema
 
-from api.schedule_targets import TARGETS, named_targets, owners
+from api.schedule_targets import DEFAULT_QUEUE, TARGETS, named_targets, owners
 from api.schemas.answers import PageQuery
 from api.schemas.fields import (
     Boolean,
     Instant,
     Integer,
+    Json,
     Object,
     QueryInteger,
     Text,
     TextMap,
     Word,
     check_cron,
+    check_queue_name,
     check_zone,
     is_variable_name,
     left_out,
@@ -27,27 +30,28 @@ WHENS = ("cron", "interval_seconds", "run_at", "minute")
 STATES = ("active", "paused", "finished", "invalid")
 OUTCOMES = ("fired", "skipped", "missed")
 MOST_ID = 2**53
-NO_QUEUES = "queues are not available yet"
 MOST_INTERVAL_SECONDS = 2**31 - 1  # 68 years: what the column holds
 MOST_OCCURRENCES = 1_000_000_000
 A_DAY, A_YEAR = 86_400, 31_536_000  # in seconds
 
 
-class NotYet(fields.Field):  # type: ignore[type-arg]  # generic only for type checkers
-    """A field whose kind of work is not available yet: known, and refused with the reason."""
+class OfCallOrTask(Integer):
+    """A whole number from 1 on, which may be larger of a task than of a call."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(metadata={"description": reason})
-        self._reason = reason
+    def __init__(self, *, of_call: int, of_task: int, **options: Any) -> None:
+        super().__init__(least=1, most=of_task, **options)
+        self._of_call = Integer(least=1, most=of_call)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
-        raise ValidationError(self._reason)
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **options: Any) -> Any:
+        if isinstance(data, Mapping) and "uri" in data and value is not None and value is not missing:
+            return self._of_call.deserialize(value, attr, data, **options)
+        return super().deserialize(value, attr, data, **options)
 
 
 class ScheduleInput(CallInput):
     """When (exactly one of cron, interval_seconds, run_at and minute) and what; the rest may be left out.
 
-    A schedule of jobs has the fields of their call.
+    A schedule of jobs has the fields of their call, one of tasks those of a push.
     """
 
     needs_target: ClassVar[bool] = True
@@ -78,7 +82,27 @@ class ScheduleInput(CallInput):
     recurring = Word("none", "daily", "weekly", metadata={"description": "of minute; none when left out"})
     checklist_id = Integer(least=1, most=MOST_ID, metadata={"description": "the checklist to run"})
     variables = TextMap("variable", valid_name=is_variable_name, most=100)
-    queue = NotYet(NO_QUEUES)
+    queue = Text(
+        most=100,
+        validate=check_queue_name,
+        metadata={"description": "where a task is pushed; `default` when there is a minute and nothing else to do"},
+    )
+    priority = Integer(least=-100, most=100, metadata={"description": "of the task: higher first; 0 when left out"})
+    payload = Json(metadata={"description": "any JSON: the body of the call, or what the task is about"})
+    timeout_seconds = OfCallOrTask(
+        of_call=900,
+        of_task=43_200,
+        metadata={
+            "description": (
+                "of one attempt; a call may take 900, and 30 when left out, a task as long as its lease is extended"
+            )
+        },
+    )
+    max_attempts = OfCallOrTask(
+        of_call=20,
+        of_task=100,
+        metadata={"description": "4 when left out; of a call at most 20"},
+    )
     paused = Boolean(load_default=False)
     note = Text(most=1_000, metadata={"description": "why it is paused, or anything else; resuming forgets it"})
     starts_at = Instant(metadata={"description": "no instant before this one counts"})
@@ -130,13 +154,20 @@ class ScheduleInput(CallInput):
         named = named_targets(data)
         if len(named) > 1:
             raise ValidationError(f"only one of {', '.join(TARGETS)} may be given")
+        if not named and "minute" in data:
+            named = ["queue"]
         if not named and self.needs_target:
-            if "minute" in data:
-                raise ValidationError(f"minute alone means queue default; {NO_QUEUES}", "queue")
             raise ValidationError(f"one of {', '.join(TARGETS)} must be given")
         for name in data:
             if (known := owners(name)) and not set(known) & set(named):
                 raise ValidationError(f"may only be given with {' or '.join(known)}", name)
+
+    @post_load
+    def fill_queue(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """A minute and nothing to do asks for a task in the queue `default`."""
+        if self.needs_target and not named_targets(data):
+            return data | {"queue": DEFAULT_QUEUE}
+        return data
 
     @validates_schema
     def check_bounds(self, data: dict[str, Any], **_: Any) -> None:

@@ -15,6 +15,8 @@ EVENT_TYPES = (
     "job.failed",
     "task.succeeded",
     "task.failed",
+    "queue.unattended",
+    "queue.attended",
     "schedule.occurrence_skipped",
     "schedule.occurrence_missed",
     "schedule.paused",

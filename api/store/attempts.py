@@ -11,7 +11,10 @@ MOST_ATTEMPTS = 200  # work can be retried by hand for ever
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One execution; what it found is None until it has ended, and where there is nothing to tell."""
+    """One execution; what it found is None until it has ended, and where there is nothing to tell.
+
+    `worker` is who held the lease, as it calls itself; empty when it gave no name.
+    """
 
     number: int
     started_at: datetime
@@ -21,12 +24,13 @@ class Attempt:
     error: str | None
     elapsed_ms: int | None
     response_excerpt: str | None
+    worker: str
 
 
 ATTEMPTS_OF = """
-SELECT number, started_at, finished_at, outcome, status_code, error, elapsed_ms, response_excerpt
+SELECT number, started_at, finished_at, outcome, status_code, error, elapsed_ms, response_excerpt, worker
 FROM (
-    SELECT number, started_at, finished_at, outcome, status_code, error, elapsed_ms, response_excerpt
+    SELECT number, started_at, finished_at, outcome, status_code, error, elapsed_ms, response_excerpt, worker
     FROM attempts
     WHERE work_id = %(work_id)s
     ORDER BY number DESC

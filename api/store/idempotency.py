@@ -68,3 +68,14 @@ def answered(cursor: Cursor, account_id: int, key: str, *, status: int, headers:
             "body": Json(body),
         },
     )
+
+
+FORGET = """
+DELETE FROM idempotency_keys
+WHERE account_id = %(account_id)s AND key = %(key)s
+"""
+
+
+def forget(cursor: Cursor, account_id: int, key: str) -> None:
+    """Let the key be as if it had never been used; another transaction that does the same is waited for."""
+    cursor.execute(FORGET, {"account_id": account_id, "key": key})

@@ -8,12 +8,16 @@ from uuid import UUID
 from psycopg2.extras import Json
 
 from shared.database import Cursor
+from shared.store import queues, run_tasks
 from shared.store.work import RUN_MAX_ATTEMPTS
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as its owner sees it; `result` holds flows and summary once it has ended."""
+    """A run as its owner sees it; `result` holds flows and summary once it has ended, and texts if it keeps them.
+
+    `queue` is where the task was pushed that brings its observations, if not our workers fetch them.
+    """
 
     id: UUID
     checklist_id: int | None
@@ -28,16 +32,25 @@ class Run:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    queue: str | None
 
 
 CREATE = """
-INSERT INTO work (account_id, kind, lane, checklist_id, schedule_id, trigger, spec, max_attempts, timeout_seconds)
-SELECT account_id, 'run', 'checklist ' || id, id, %(schedule_id)s, %(trigger)s, %(spec)s, %(max_attempts)s,
-       timeout_seconds
+INSERT INTO work (
+    account_id, kind, lane, checklist_id, schedule_id, trigger, spec, max_attempts, timeout_seconds, due_at
+)
+SELECT account_id, 'run', 'checklist ' || id, id, %(schedule_id)s, %(trigger)s,
+       jsonb_strip_nulls(
+           jsonb_build_object(
+               'variables', %(variables)s::jsonb, 'queue', queue, 'keeps_texts', nullif(%(keeps_texts)s, false)
+           )
+       ),
+       %(max_attempts)s, timeout_seconds,
+       CASE WHEN queue IS NULL THEN now() ELSE %(awaited_until)s::timestamptz END
 FROM checklists
 WHERE account_id = %(account_id)s AND id = %(checklist_id)s
 RETURNING id, checklist_id, schedule_id, scheduled_for, trigger, state, outcome, result, error, attempt,
-       created_at, started_at, finished_at
+       created_at, started_at, finished_at, spec ->> 'queue'
 """
 
 
@@ -49,8 +62,13 @@ def create(
     trigger: str,
     variables: dict[str, str],
     schedule_id: int | None = None,
+    keeps_texts: bool = False,
 ) -> Run | None:
-    """A run of this checklist, due at once; None when the account has no such checklist."""
+    """A run of this checklist, due at once, with the task that it waits for if it observes through a queue.
+
+    With `keeps_texts` its result holds the values also as they were written. None when the account has no such
+    checklist.
+    """
     cursor.execute(
         CREATE,
         {
@@ -58,17 +76,25 @@ def create(
             "checklist_id": checklist_id,
             "schedule_id": schedule_id,
             "trigger": trigger,
-            "spec": Json({"variables": variables}),
+            "variables": Json(variables),
+            "keeps_texts": keeps_texts,
             "max_attempts": RUN_MAX_ATTEMPTS,
+            "awaited_until": run_tasks.AWAITED_UNTIL,
         },
     )
     row = cursor.fetchone()
-    return Run(*row) if row else None
+    if row is None:
+        return None
+    run = Run(*row)
+    if run.queue is not None:
+        queues.make_known(cursor, [(account_id, run.queue)])
+        run_tasks.push(cursor, {run.id: run.created_at})
+    return run
 
 
 GET = """
 SELECT id, checklist_id, schedule_id, scheduled_for, trigger, state, outcome, result, error, attempt,
-       created_at, started_at, finished_at
+       created_at, started_at, finished_at, spec ->> 'queue'
 FROM work
 WHERE account_id = %(account_id)s AND kind = 'run' AND id = %(id)s
 """
@@ -82,7 +108,7 @@ def get(cursor: Cursor, account_id: int, run_id: UUID) -> Run | None:
 
 LIST = """
 SELECT id, checklist_id, schedule_id, scheduled_for, trigger, state, outcome, result, error, attempt,
-       created_at, started_at, finished_at
+       created_at, started_at, finished_at, spec ->> 'queue'
 FROM work
 WHERE account_id = %(account_id)s
   AND kind = 'run'

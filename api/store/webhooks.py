@@ -6,17 +6,19 @@ from uuid import UUID
 
 from api.store import deliveries
 from shared.database import Cursor, only_row
+from shared.domain.webhook_formats import ROUNDSMAN
 from shared.store import work
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What a client says of a webhook."""
+    """What a client says of a webhook; the format stays as it is when the webhook is replaced."""
 
     url: str
     event_types: list[str]
     description: str | None
     enabled: bool
+    format: str = ROUNDSMAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Webhook:
     event_types: list[str]
     description: str | None
     enabled: bool
+    format: str
     failing_since: datetime | None
     disabled_at: datetime | None
     disabled_reason: str | None
@@ -37,14 +40,16 @@ class Webhook:
 
 
 CREATE = """
-INSERT INTO webhooks (account_id, url, event_types, description, enabled, disabled_at, disabled_reason, secret)
+INSERT INTO webhooks (
+    account_id, url, event_types, description, enabled, format, disabled_at, disabled_reason, secret
+)
 VALUES (
-    %(account_id)s, %(url)s, %(event_types)s, %(description)s, %(enabled)s,
+    %(account_id)s, %(url)s, %(event_types)s, %(description)s, %(enabled)s, %(format)s,
     CASE WHEN NOT %(enabled)s THEN now() END,
     CASE WHEN NOT %(enabled)s THEN 'disabled by its owner' END,
     %(sealed_secret)s
 )
-RETURNING id, url, event_types, description, enabled, failing_since, disabled_at, disabled_reason,
+RETURNING id, url, event_types, description, enabled, format, failing_since, disabled_at, disabled_reason,
        previous_secret_until, created_at, updated_at
 """
 
@@ -71,7 +76,7 @@ SET url = %(url)s,
     END,
     updated_at = now()
 WHERE account_id = %(account_id)s AND id = %(id)s
-RETURNING id, url, event_types, description, enabled, failing_since, disabled_at, disabled_reason,
+RETURNING id, url, event_types, description, enabled, format, failing_since, disabled_at, disabled_reason,
        previous_secret_until, created_at, updated_at
 """
 
@@ -100,7 +105,7 @@ SET previous_secret = secret,
     secret = %(sealed_secret)s,
     updated_at = now()
 WHERE account_id = %(account_id)s AND id = %(id)s
-RETURNING id, url, event_types, description, enabled, failing_since, disabled_at, disabled_reason,
+RETURNING id, url, event_types, description, enabled, format, failing_since, disabled_at, disabled_reason,
        previous_secret_until, created_at, updated_at
 """
 
@@ -113,7 +118,7 @@ def rotate(cursor: Cursor, account_id: int, webhook_id: int, sealed_secret: byte
 
 
 GET = """
-SELECT id, url, event_types, description, enabled, failing_since, disabled_at, disabled_reason,
+SELECT id, url, event_types, description, enabled, format, failing_since, disabled_at, disabled_reason,
        previous_secret_until, created_at, updated_at
 FROM webhooks
 WHERE account_id = %(account_id)s AND id = %(id)s
@@ -127,7 +132,7 @@ def get(cursor: Cursor, account_id: int, webhook_id: int) -> Webhook | None:
 
 
 LIST = """
-SELECT id, url, event_types, description, enabled, failing_since, disabled_at, disabled_reason,
+SELECT id, url, event_types, description, enabled, format, failing_since, disabled_at, disabled_reason,
        previous_secret_until, created_at, updated_at
 FROM webhooks
 WHERE account_id = %(account_id)s
@@ -166,4 +171,5 @@ def _values(definition: Definition) -> dict[str, object]:
         "event_types": definition.event_types,
         "description": definition.description,
         "enabled": definition.enabled,
+        "format": definition.format,
     }

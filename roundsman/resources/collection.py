@@ -61,6 +61,14 @@ def checked(answer: Any, members: frozenset[str], path: str, url: str) -> dict[s
     return cast(dict[str, Any], answer)
 
 
+def checked_rows(answer: Any, member: str, members: frozenset[str], path: str, url: str) -> list[dict[str, Any]]:
+    """The objects in the array `member` of the answer, each with these members. Raises UnexpectedAnswer."""
+    rows = checked(answer, frozenset({member}), path, url)[member]
+    if not isinstance(rows, list):
+        raise UnexpectedAnswer(f"{url} answered {path} with {member} that are no list")
+    return [checked(row, members, path, url) for row in rows]
+
+
 def segment(id: int | str | UUID) -> str:
     """An id as a part of a path."""
     return quote(str(id), safe="")

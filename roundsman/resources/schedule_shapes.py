@@ -35,6 +35,7 @@ class Schedule(TypedDict):
     variables: dict[str, str] | None
     uri: str | None
     queue: str | None
+    priority: int | None
     paused: bool
     note: str | None
     starts_at: str | None

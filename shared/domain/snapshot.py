@@ -12,7 +12,7 @@ from shared.domain.patterns import Patterns
 from shared.domain.rule_tree import Place, plant
 from shared.domain.rules import Rule
 
-__all__ = ["ABSENT", "Absent", "Difference", "as_json", "differences", "equal"]
+__all__ = ["ABSENT", "Absent", "Difference", "NotJson", "as_json", "differences", "equal"]
 
 # The way from the root, innermost step last; written out only where there is a difference.
 _Trail: TypeAlias = tuple["_Trail", str] | None
@@ -26,6 +26,13 @@ class Difference:
     pointer: str
     expected: Json | Absent
     observed: Json | Absent
+
+
+@dataclass(frozen=True, slots=True)
+class NotJson:
+    """An approved text that is no JSON: no value equals it, not even a string of the same characters."""
+
+    text: str
 
 
 def as_json(difference: Difference) -> dict[str, Json]:

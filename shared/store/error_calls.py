@@ -6,11 +6,17 @@ from uuid import UUID
 from shared.array import array
 from shared.database import Cursor
 
-# The same payload, the same policy; but no error_uri of its own, and for each failed job only one.
+# The same payload, the same policy; but no error_uri of its own, and for each failed job only one. Headers may hold
+# what is meant for the host of the job alone.
 BEGIN = """
 INSERT INTO work (account_id, kind, lane, error_of, scheduled_for, max_attempts, timeout_seconds, spec)
 SELECT account_id, 'job', lane_of(spec ->> 'error_uri'), id, now(), max_attempts, timeout_seconds,
-       spec || jsonb_build_object('uri', spec -> 'error_uri', 'error_uri', NULL, 'method', 'POST')
+       spec || jsonb_build_object(
+           'uri', spec -> 'error_uri',
+           'error_uri', NULL,
+           'method', 'POST',
+           'headers', CASE WHEN lane_of(spec ->> 'error_uri') = lane THEN spec -> 'headers' ELSE '{}' END
+       )
 FROM work
 WHERE id = ANY(%(job_ids)s::uuid[]) AND kind = 'job' AND state = 'failed' AND spec ->> 'error_uri' IS NOT NULL
 ON CONFLICT (error_of) WHERE error_of IS NOT NULL DO NOTHING

@@ -1,8 +1,7 @@
 """Events: what happened, and a delivery of it to every webhook that wants to know, born together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from shared.array import array
@@ -12,8 +11,7 @@ from shared.domain.json_value import written
 DELIVERY_TIMEOUT_SECONDS = 15
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """Something that has just happened in an account; `data` is what its webhooks are told."""
 
     account_id: int
@@ -21,20 +19,23 @@ class NewEvent:
     data: dict[str, Any]
 
 
-# The unique index on event and webhook has nothing to say here: the events are new.
+# The unique index on event and webhook has nothing to say here: the events are new. Other systems tell only of runs
+# that a schedule began.
 RECORD = """
 WITH born_events AS (
     INSERT INTO events (account_id, type, data)
     SELECT account_id, type, data
     FROM unnest(%(account_ids)s::bigint[], %(types)s::text[], %(data)s::jsonb[]) AS happened (account_id, type, data)
-    RETURNING id, account_id, type
+    RETURNING id, account_id, type, data ->> 'trigger' AS trigger
 )
 INSERT INTO work (account_id, kind, lane, webhook_id, event_id, max_attempts, timeout_seconds)
 SELECT born_events.account_id, 'delivery', lane_of(webhooks.url), webhooks.id, born_events.id,
        %(attempts)s, %(timeout_seconds)s
 FROM born_events
 JOIN webhooks ON webhooks.account_id = born_events.account_id
-WHERE webhooks.enabled AND webhooks.event_types && ARRAY[born_events.type, '*']
+WHERE webhooks.enabled
+  AND webhooks.event_types && ARRAY[born_events.type, '*']
+  AND (webhooks.format = 'roundsman' OR coalesce(born_events.trigger, 'schedule') = 'schedule')
 RETURNING id
 """
 

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from shared.database import Cursor
+from shared.store.run_tasks import AWAITED_UNTIL
 
 # Work that waits for the work before it, as overlap `queue_one` has it: due only when that has ended.
 HELD_UNTIL = "9999-12-31T00:00:00Z"
@@ -97,27 +98,54 @@ def pause_after(cursor: Cursor, work_ids: Sequence[UUID]) -> list[PausedSchedule
     return [PausedSchedule(*row) for row in cursor.fetchall()]
 
 
+class Released(NamedTuple):
+    """A piece of work that is held no longer; `queue` is that of a task."""
+
+    id: UUID
+    account_id: int
+    queue: str | None
+
+
+# A run that waits for a task goes on waiting, now for that alone: the task is held with it, and released with it.
 RELEASE_HELD = """
-UPDATE work
-SET due_at = now()
-WHERE state = 'pending'
-  AND due_at = %(held_until)s
-  AND (%(schedule_ids)s::bigint[] IS NULL OR schedule_id = ANY(%(schedule_ids)s::bigint[]))
-  AND NOT EXISTS (
-      SELECT 1
-      FROM work AS before
-      WHERE before.schedule_id = work.schedule_id
-        AND before.state IN ('pending', 'running')
-        AND before.id < work.id
-  )
-RETURNING id
+WITH released_work AS (
+    UPDATE work
+    SET due_at = CASE WHEN kind = 'run' AND spec ? 'queue' THEN %(awaited_until)s ELSE now() END
+    WHERE state = 'pending'
+      AND due_at = %(held_until)s
+      AND (%(schedule_ids)s::bigint[] IS NULL OR schedule_id = ANY(%(schedule_ids)s::bigint[]))
+      AND NOT EXISTS (
+          SELECT 1
+          FROM work AS before
+          WHERE before.schedule_id = work.schedule_id
+            AND before.state IN ('pending', 'running')
+            AND before.id < work.id
+      )
+    RETURNING id, account_id, queue
+),
+released_tasks AS (
+    UPDATE work
+    SET due_at = now()
+    FROM released_work
+    WHERE work.run_id = released_work.id AND work.state = 'pending'
+    RETURNING work.id, work.account_id, work.queue
+)
+SELECT id, account_id, queue
+FROM released_work
+UNION ALL
+SELECT id, account_id, queue
+FROM released_tasks
 """
 
 
-def release_held(cursor: Cursor, schedule_ids: Sequence[int] | None) -> list[UUID]:
-    """Make due what waited for work that has ended; of these schedules, or of all. The ids of that work."""
+def release_held(cursor: Cursor, schedule_ids: Sequence[int] | None) -> list[Released]:
+    """Make due what waited for work that has ended; of these schedules, or of all. What that is."""
     cursor.execute(
         RELEASE_HELD,
-        {"held_until": HELD_UNTIL, "schedule_ids": None if schedule_ids is None else list(schedule_ids)},
+        {
+            "held_until": HELD_UNTIL,
+            "awaited_until": AWAITED_UNTIL,
+            "schedule_ids": None if schedule_ids is None else list(schedule_ids),
+        },
     )
-    return [row[0] for row in cursor.fetchall()]
+    return [Released._make(row) for row in cursor.fetchall()]

@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg2.extras import Json
 
 from shared.database import Cursor
+from shared.domain.snapshot import NotJson
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Snapshot:
     run_id: UUID | None
     superseded_at: datetime | None
     obsolete: bool
+    text: str | None
+    is_json: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,13 @@ class NewSnapshot:
     accepted_by: str
     run_id: UUID | None
     observed_at: datetime | None = None  # None: now
+    text: str | None = None  # the value as it was written, if it came as a text
+    is_json: bool = True  # False: the value is that text, which is no JSON
 
 
 IN_FORCE = """
-SELECT id, flow, name, value, observed_at, accepted_at, accepted_by, run_id, superseded_at, obsolete
+SELECT id, flow, name, value, observed_at, accepted_at, accepted_by, run_id, superseded_at, obsolete,
+       text, is_json
 FROM snapshots
 WHERE account_id = %(account_id)s
   AND checklist_id = %(checklist_id)s
@@ -60,12 +66,12 @@ def in_force(
 
 
 FOR_RUNS = """
-SELECT checklist_id, flow, name, value, obsolete
+SELECT checklist_id, flow, name, value, obsolete, is_json
 FROM snapshots
 WHERE checklist_id = ANY(%(checklist_ids)s) AND superseded_at IS NULL
 """
 
-ApprovedValues = dict[tuple[str, str], Any]
+ApprovedValues = dict[tuple[str, str], Any]  # a value that is no JSON is a NotJson
 
 
 def for_runs(
@@ -75,15 +81,16 @@ def for_runs(
     cursor.execute(FOR_RUNS, {"checklist_ids": list(checklist_ids)})
     approved: dict[int, ApprovedValues] = {checklist_id: {} for checklist_id in checklist_ids}
     obsolete: set[tuple[int, str, str]] = set()
-    for checklist_id, flow, name, value, is_obsolete in cursor.fetchall():
-        approved[checklist_id][flow, name] = value
+    for checklist_id, flow, name, value, is_obsolete, is_json in cursor.fetchall():
+        approved[checklist_id][flow, name] = value if is_json else NotJson(value)
         if is_obsolete:
             obsolete.add((checklist_id, flow, name))
     return approved, obsolete
 
 
 HISTORY = """
-SELECT id, flow, name, value, observed_at, accepted_at, accepted_by, run_id, superseded_at, obsolete
+SELECT id, flow, name, value, observed_at, accepted_at, accepted_by, run_id, superseded_at, obsolete,
+       text, is_json
 FROM snapshots
 WHERE account_id = %(account_id)s
   AND checklist_id = %(checklist_id)s
@@ -119,8 +126,9 @@ WITH values_seen AS (
     SELECT *
     FROM unnest(
         %(account_ids)s::bigint[], %(checklist_ids)s::bigint[], %(flows)s::text[], %(names)s::text[],
-        %(values)s::jsonb[], %(accepted_by)s::text[], %(run_ids)s::uuid[], %(observed_ats)s::timestamptz[]
-    ) AS values_seen (account_id, checklist_id, flow, name, value, accepted_by, run_id, observed_at)
+        %(values)s::jsonb[], %(accepted_by)s::text[], %(run_ids)s::uuid[], %(observed_ats)s::timestamptz[],
+        %(texts)s::text[], %(is_json)s::boolean[]
+    ) AS values_seen (account_id, checklist_id, flow, name, value, accepted_by, run_id, observed_at, text, is_json)
 ),
 living_checklists AS (
     SELECT id
@@ -129,8 +137,10 @@ living_checklists AS (
     ORDER BY id
     FOR KEY SHARE
 )
-INSERT INTO snapshots (account_id, checklist_id, flow, name, value, accepted_by, run_id, observed_at)
-SELECT account_id, checklist_id, flow, name, value, accepted_by, run_id, coalesce(observed_at, now())
+INSERT INTO snapshots (
+    account_id, checklist_id, flow, name, value, accepted_by, run_id, observed_at, text, is_json
+)
+SELECT account_id, checklist_id, flow, name, value, accepted_by, run_id, coalesce(observed_at, now()), text, is_json
 FROM values_seen
 JOIN living_checklists ON living_checklists.id = values_seen.checklist_id
 ORDER BY checklist_id, flow, name
@@ -225,4 +235,6 @@ def _columns(values: Sequence[NewSnapshot]) -> dict[str, list[Any]]:
         "accepted_by": [item.accepted_by for item in values],
         "run_ids": [item.run_id for item in values],
         "observed_ats": [item.observed_at for item in values],
+        "texts": [item.text for item in values],
+        "is_json": [item.is_json for item in values],
     }

@@ -1,11 +1,10 @@
-"""The work protocol: finish, expire, cancel; claiming is in worker.store.claims. Every change of state is one guarded
-UPDATE, in bulk.
+"""The work protocol: finish and cancel; claiming is in worker.store.claims, expiry in scheduler.expiry. Every change of
+state is one guarded UPDATE, in bulk.
 
 A lease token is fresh for every claim; whoever finishes must hold the one that is in force. Times are the database's.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
@@ -58,7 +57,7 @@ class FinishedAttempt(NamedTuple):
     id: UUID
     lease_token: UUID
     state: State
-    attempt_outcome: Literal["succeeded", "failed", "timeout", "released", "canceled"]
+    attempt_outcome: Literal["succeeded", "failed", "timeout", "lease_expired", "released", "canceled"]
     outcome: str | None = None
     result: Any = None
     error: str | None = None
@@ -140,100 +139,87 @@ def finish(cursor: Cursor, ended: Sequence[FinishedAttempt], now: datetime | Non
     return {row[0] for row in cursor.fetchall()}
 
 
-@dataclass(frozen=True, slots=True)
-class ExpiredWork:
-    """A piece of work whose lease ran out, and what it is now: pending, or failed for good."""
-
-    work: ClaimedWork
-    state: State
-    error: str | None
-
-
-EXPIRE = """
-WITH lost_work AS (
-    SELECT id, lease_token
-    FROM work
-    WHERE state = 'running' AND lease_expires_at <= coalesce(%(now)s, now())
-    ORDER BY lease_expires_at, id
-    LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
-),
-expired_work AS (
-    UPDATE work
-    SET state = CASE WHEN attempt - released < max_attempts THEN 'pending' ELSE 'failed' END,
-        outcome = CASE WHEN attempt - released >= max_attempts AND kind = 'run' THEN 'error' END,
-        error = CASE
-            WHEN attempt - released >= max_attempts
-            THEN format('the lease of attempt %%s expired and no attempt is left', attempt)
-        END,
-        lease_token = NULL,
-        lease_expires_at = NULL,
-        finished_at = CASE WHEN attempt - released >= max_attempts THEN coalesce(%(now)s, now()) END
-    FROM lost_work
-    WHERE work.id = lost_work.id
-    RETURNING work.id, account_id, kind, lane, attempt, released, max_attempts,
-              lost_work.lease_token AS lost_token, timeout_seconds, checklist_id, schedule_id, scheduled_for,
-              webhook_id, event_id, inert, error_of, trigger, spec, state, error
-),
-closed_attempts AS (
-    UPDATE attempts
-    SET finished_at = coalesce(%(now)s, now()),
-        outcome = 'lease_expired',
-        error = 'the worker did not finish before its lease expired'
-    FROM expired_work
-    WHERE attempts.work_id = expired_work.id AND attempts.number = expired_work.attempt
-)
-SELECT id, account_id, kind, lane, attempt, released, max_attempts, lost_token, timeout_seconds,
-       checklist_id, schedule_id, scheduled_for, webhook_id, event_id, inert, error_of, trigger, spec, state, error
-FROM expired_work
+# Of a run that waits for a task. Before the runs themselves, as whoever brings observations locks them in this order.
+CANCEL_TASKS_OF_RUNS = """
+UPDATE work AS tasks
+SET state = CASE tasks.state WHEN 'pending' THEN 'canceled' ELSE tasks.state END,
+    error = CASE tasks.state WHEN 'pending' THEN %(reason)s END,
+    finished_at = CASE tasks.state WHEN 'pending' THEN now() END,
+    cancel_requested = true
+FROM work AS runs
+WHERE (%(account_id)s IS NULL OR runs.account_id = %(account_id)s)
+  AND runs.state = 'pending'
+  AND (
+      runs.id = %(id)s
+      OR runs.checklist_id = %(checklist_id)s
+      OR runs.schedule_id = ANY(%(schedule_ids)s::bigint[])
+  )
+  AND tasks.run_id = runs.id
+  AND tasks.state IN ('pending', 'running')
+RETURNING tasks.id, tasks.state, NULL::uuid
 """
 
-
-def expire(cursor: Cursor, *, limit: int, now: datetime | None = None) -> list[ExpiredWork]:
-    """Take back the leases that ran out: the work is pending again, or failed when no attempt is left."""
-    cursor.execute(EXPIRE, {"limit": limit, "now": now})
-    return [ExpiredWork(ClaimedWork._make(row[:-2]), row[-2], row[-1]) for row in cursor.fetchall()]
-
-
+# An external worker that has begun a task is asked to stop, and may still end it well; our own lose their leases.
 CANCEL = """
 UPDATE work
-SET state = 'canceled',
-    error = %(reason)s,
-    lease_token = NULL,
-    lease_expires_at = NULL,
-    finished_at = now()
-WHERE account_id = %(account_id)s
+SET state = CASE WHEN kind = 'task' AND state = 'running' THEN state ELSE 'canceled' END,
+    error = CASE WHEN kind = 'task' AND state = 'running' THEN error ELSE %(reason)s END,
+    lease_token = CASE WHEN kind = 'task' THEN lease_token END,
+    lease_expires_at = CASE WHEN kind = 'task' THEN lease_expires_at END,
+    finished_at = CASE WHEN kind = 'task' AND state = 'running' THEN NULL ELSE now() END,
+    cancel_requested = (kind = 'task')
+WHERE (%(account_id)s IS NULL OR account_id = %(account_id)s)
   AND state IN ('pending', 'running')
-  AND (id = %(id)s OR checklist_id = %(checklist_id)s OR webhook_id = %(webhook_id)s)
-RETURNING id
+  AND (
+      id = %(id)s
+      OR checklist_id = %(checklist_id)s
+      OR webhook_id = %(webhook_id)s
+      OR schedule_id = ANY(%(schedule_ids)s::bigint[])
+  )
+RETURNING id, state, run_id
 """
 
 # A statement of its own: while CANCEL waited for a claim to commit, that claim's attempt was behind its snapshot.
 END_CANCELED_ATTEMPTS = """
 UPDATE attempts
 SET finished_at = now(), outcome = 'canceled', error = %(reason)s
-WHERE work_id = ANY(%(ids)s) AND finished_at IS NULL
+WHERE work_id = ANY(%(ids)s::uuid[]) AND finished_at IS NULL
 """
 
 
 def cancel(
     cursor: Cursor,
-    account_id: int,
+    account_id: int | None,
     *,
     reason: str,
     id: UUID | None = None,
     checklist_id: int | None = None,
     webhook_id: int | None = None,
+    schedule_ids: Sequence[int] = (),
 ) -> list[UUID]:
-    """Cancel one piece of work, or all of a checklist or webhook, that has not ended; whoever runs it loses its lease.
+    """Cancel one piece of work, or all of a checklist, webhook or schedules, that has not ended; what was canceled.
 
-    Two statements, so the cursor must be a transaction's.
+    A run and the task that it waits for are canceled together. A task that an external worker has begun is not among
+    the canceled: it is only asked to stop. Several statements, so the cursor must be a transaction's.
     """
-    chosen = {"id": id, "checklist_id": checklist_id, "webhook_id": webhook_id}
-    cursor.execute(CANCEL, {"account_id": account_id, "reason": reason, **chosen})
-    canceled = [row[0] for row in cursor.fetchall()]
+    chosen = {
+        "account_id": account_id,
+        "reason": reason,
+        "id": id,
+        "checklist_id": checklist_id,
+        "webhook_id": webhook_id,
+        "schedule_ids": array(schedule_ids) if schedule_ids else None,
+    }
+    cursor.execute(CANCEL_TASKS_OF_RUNS, chosen)
+    chosen_work = cursor.fetchall()
+    cursor.execute(CANCEL, chosen)
+    chosen_work += cursor.fetchall()
+    ended = [(id, run_id) for id, state, run_id in chosen_work if state == "canceled"]
+    canceled = [id for id, _ in ended]
     if canceled:
-        cursor.execute(END_CANCELED_ATTEMPTS, {"ids": canceled, "reason": reason})
+        cursor.execute(END_CANCELED_ATTEMPTS, {"ids": array(canceled), "reason": reason})
+    for run_id in [run_id for _, run_id in ended if run_id is not None]:
+        canceled += cancel(cursor, account_id, id=run_id, reason=reason)
     return canceled
 
 

@@ -1,8 +1,9 @@
-"""Every route of the API, taken from the URL map itself, with an account's objects to fill it with."""
+"""Every route of our own API, taken from the URL map itself, with an account's objects to fill it with."""
 
 import re
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from api import create_app
 from shared.database import Database
@@ -17,6 +18,8 @@ Route = tuple[str, str]  # method, rule
 ROUTES: list[Route] = sorted(
     (method, rule.rule)
     for rule in create_app(Settings()).url_map.iter_rules()
+    if not rule.rule.startswith("/compat/")  # other systems', which answer in their own ways: tests/api/compat
+    and not rule.websocket  # tests/api/test_sockets.py
     for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
 )
 
@@ -56,6 +59,15 @@ CALL = {
     "timeout_seconds": 5,
     "max_attempts": 5,
     "backoff_seconds": 5.5,
+}
+NO_LEASE = {"lease_token": "00000000-0000-4000-8000-000000000000"}
+TASK = {
+    "payload": {"a": [1]},
+    "delay_seconds": 5.5,
+    "priority": -5,
+    "max_attempts": 5,
+    "timeout_seconds": 5,
+    "dedup_key": "k",
 }
 
 # A body that each route takes; a route that takes none is not here.
@@ -108,6 +120,17 @@ BODIES: dict[Route, Any] = {
     ("POST", "/jobs"): {"execute_at": "2099-01-01T00:00:00+01:00", **CALL},
     ("POST", "/jobs/<uuid:job_id>/cancel"): {},
     ("POST", "/jobs/<uuid:job_id>/retry"): {},
+    ("POST", "/queues/<queue_name>/tasks"): TASK,
+    ("POST", "/queues/<queue_name>/pop"): {"max": 5, "lease_seconds": 5, "wait_seconds": 0, "worker": "w"},
+    ("POST", "/queues/<queue_name>/retry-failed"): {},
+    ("PUT", "/queues/<queue_name>"): {"unattended_after_seconds": 5},
+    ("POST", "/tasks/<uuid:task_id>/ack"): NO_LEASE | {"result": {"a": [1]}},
+    ("POST", "/tasks/ack"): {"acks": [NO_LEASE | {"id": "00000000-0000-7000-8000-000000000000", "result": None}]},
+    ("POST", "/tasks/<uuid:task_id>/fail"): NO_LEASE | {"error": "e", "retry": False, "delay_seconds": 5.5},
+    ("POST", "/tasks/<uuid:task_id>/extend"): NO_LEASE | {"lease_seconds": 5},
+    ("POST", "/tasks/<uuid:task_id>/log"): NO_LEASE | {"messages": ["m"]},
+    ("POST", "/tasks/<uuid:task_id>/cancel"): {},
+    ("POST", "/tasks/<uuid:task_id>/retry"): {},
     ("POST", "/webhooks"): WEBHOOK,
     ("PUT", "/webhooks/<id:webhook_id>"): WEBHOOK,
     ("POST", "/webhooks/<id:webhook_id>/rotate-secret"): {},
@@ -127,6 +150,10 @@ BODY_IS_OPTIONAL = {
     ("POST", "/schedules/<id:schedule_id>/trigger"),
     ("POST", "/jobs/<uuid:job_id>/cancel"),
     ("POST", "/jobs/<uuid:job_id>/retry"),
+    ("POST", "/queues/<queue_name>/pop"),
+    ("POST", "/queues/<queue_name>/retry-failed"),
+    ("POST", "/tasks/<uuid:task_id>/cancel"),
+    ("POST", "/tasks/<uuid:task_id>/retry"),
     ("POST", "/webhooks/<id:webhook_id>/rotate-secret"),
     ("POST", "/webhooks/<id:webhook_id>/test"),
     ("POST", "/deliveries/<uuid:delivery_id>/replay"),
@@ -134,6 +161,7 @@ BODY_IS_OPTIONAL = {
 # What a route needs in its query.
 QUERIES: dict[Route, dict[str, str]] = {
     ("GET", "/checklists/<id:checklist_id>/snapshots/history"): {"flow": "f", "name": "c"},
+    ("GET", "/api/popTask/<queue_name>"): {"wait": "0"},
 }
 LISTS = [
     ("GET", "/api-keys"),
@@ -144,6 +172,8 @@ LISTS = [
     ("GET", "/schedules"),
     ("GET", "/schedules/<id:schedule_id>/occurrences"),
     ("GET", "/jobs"),
+    ("GET", "/queues"),
+    ("GET", "/tasks"),
     ("GET", "/webhooks"),
     ("GET", "/webhooks/<id:webhook_id>/deliveries"),
     ("GET", "/deliveries"),
@@ -183,6 +213,8 @@ def an_account_with_everything(api: ApiClient, database: Database) -> Account:
     with database.reading() as cursor:
         an_occurrence(cursor, schedule["id"])
     job = api.make_job(delay_seconds=3_600)
+    queue_name = f"queue-{uuid4()}"
+    task = api.push_task(queue_name)
     webhook = api.make("/webhooks", WEBHOOK)
     delivery = api.make(f"/webhooks/{webhook['id']}/test", {})
     return Account(
@@ -193,6 +225,8 @@ def an_account_with_everything(api: ApiClient, database: Database) -> Account:
             "key_id": str(key["id"]),
             "schedule_id": str(schedule["id"]),
             "job_id": job["id"],
+            "queue_name": queue_name,
+            "task_id": task["id"],
             "webhook_id": str(webhook["id"]),
             "delivery_id": delivery["id"],
             "event_id": delivery["event_id"],

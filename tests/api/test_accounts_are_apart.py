@@ -1,6 +1,7 @@
 """No account sees or changes anything of another: every route of the URL map, tried with the wrong key."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -52,6 +53,21 @@ EXPECTED: dict[Route, str] = {
     ("DELETE", "/jobs/<uuid:job_id>"): "object",
     ("POST", "/jobs/<uuid:job_id>/cancel"): "object",
     ("POST", "/jobs/<uuid:job_id>/retry"): "object",
+    ("POST", "/queues/<queue_name>/tasks"): "own",
+    ("POST", "/queues/<queue_name>/pop"): "own",
+    ("POST", "/queues/<queue_name>/retry-failed"): "own",
+    ("GET", "/queues"): "list",
+    ("GET", "/queues/<queue_name>"): "object",
+    ("PUT", "/queues/<queue_name>"): "own",
+    ("GET", "/tasks"): "list",
+    ("GET", "/tasks/<uuid:task_id>"): "object",
+    ("POST", "/tasks/<uuid:task_id>/cancel"): "object",
+    ("POST", "/tasks/<uuid:task_id>/retry"): "object",
+    ("POST", "/tasks/<uuid:task_id>/ack"): "object",
+    ("POST", "/tasks/ack"): "own",
+    ("POST", "/tasks/<uuid:task_id>/fail"): "object",
+    ("POST", "/tasks/<uuid:task_id>/extend"): "object",
+    ("POST", "/tasks/<uuid:task_id>/log"): "object",
     ("POST", "/webhooks"): "own",
     ("GET", "/webhooks"): "list",
     ("GET", "/webhooks/<id:webhook_id>"): "object",
@@ -63,6 +79,8 @@ EXPECTED: dict[Route, str] = {
     ("GET", "/deliveries"): "list",
     ("GET", "/deliveries/<uuid:delivery_id>"): "object",
     ("POST", "/deliveries/<uuid:delivery_id>/replay"): "object",
+    ("PUT", "/api/pushTask/<queue_name>"): "own",
+    ("GET", "/api/popTask/<queue_name>"): "own",
     ("GET", "/events"): "list",
     ("GET", "/events/<uuid:event_id>"): "object",
 }
@@ -72,6 +90,8 @@ ABSENT = {
     "key_id": "999999999",
     "schedule_id": "999999999",
     "job_id": "00000000-0000-7000-8000-000000000000",
+    "queue_name": "absent",
+    "task_id": "00000000-0000-7000-8000-000000000000",
     "webhook_id": "999999999",
     "delivery_id": "00000000-0000-7000-8000-000000000000",
     "event_id": "00000000-0000-7000-8000-000000000000",
@@ -93,7 +113,7 @@ def everything_of(account: Account) -> list[Any]:
     answers = [account.call(route) for route in LISTS]
     single = (
         *("/checklists/<id:checklist_id>", "/runs/<uuid:run_id>", "/schedules/<id:schedule_id>"),
-        "/jobs/<uuid:job_id>",
+        *("/jobs/<uuid:job_id>", "/tasks/<uuid:task_id>"),
         *("/webhooks/<id:webhook_id>", "/deliveries/<uuid:delivery_id>", "/events/<uuid:event_id>"),
     )
     answers += [account.call(("GET", rule)) for rule in single]
@@ -101,7 +121,14 @@ def everything_of(account: Account) -> list[Any]:
     seen = [answer.json for answer in answers]
     for key in seen[0]["data"]:
         del key["last_used_at"]
+    for queue in next(answer["data"] for route, answer in zip(LISTS, seen, strict=False) if route[1] == "/queues"):
+        del queue["oldest_pending_seconds"]
     return seen
+
+
+def identity(row: Any) -> Any:
+    """What a row of a list is known by: queues have names."""
+    return row["id"] if "id" in row else row["name"]
 
 
 def test_every_route_has_an_entry_here() -> None:
@@ -129,7 +156,7 @@ def test_a_list_shows_the_callers_own_rows_only(owner: Account, stranger: Accoun
     theirs, ours = (account.call(route, query_string={"limit": 200}).json["data"] for account in (owner, stranger))
     assert theirs
     assert ours
-    assert not {row["id"] for row in theirs} & {row["id"] for row in ours}
+    assert not {identity(row) for row in theirs} & {identity(row) for row in ours}
 
 
 @pytest.mark.parametrize("route", sorted(set(ROUTES) - set(marked("public"))), ids=" ".join)
@@ -189,6 +216,8 @@ def test_a_cursor_of_another_account_leads_to_ones_own_rows(owner: Account, stra
                 account.call(("POST", route[1]), json=INTERVAL)
             elif route[1] == "/jobs":
                 account.api.make_job()
+            elif route[1] in ("/queues", "/tasks"):
+                account.api.push_task(f"queue-{uuid4()}")
             elif route[1] == "/webhooks":
                 account.api.make("/webhooks", WEBHOOK)
             elif route[1] in ("/deliveries", "/events"):
@@ -196,8 +225,8 @@ def test_a_cursor_of_another_account_leads_to_ones_own_rows(owner: Account, stra
             else:
                 account.api.start_run(int(account.values["checklist_id"]))
         cursor = owner.call(route, query_string={"limit": 1}).json["next_cursor"]
-        ours = {row["id"] for row in stranger.call(route).json["data"]}
-        found = {row["id"] for row in stranger.call(route, query_string={"cursor": cursor}).json["data"]}
+        ours = {identity(row) for row in stranger.call(route).json["data"]}
+        found = {identity(row) for row in stranger.call(route, query_string={"cursor": cursor}).json["data"]}
         assert found <= ours
 
 
@@ -215,6 +244,35 @@ def test_an_event_of_one_account_is_delivered_to_no_webhook_of_another(owner: Ac
     assert owner.api.post(f"/schedules/{schedule['id']}/pause").status_code == 200
     found = stranger.call(("GET", "/webhooks/<id:webhook_id>/deliveries"), values={"webhook_id": str(webhook["id"])})
     assert found.json["data"] == []
+
+
+def test_a_queue_of_another_account_has_nothing_but_ones_own_tasks(owner: Account, stranger: Account) -> None:
+    before = everything_of(owner)
+    name = owner.values["queue_name"]
+    assert stranger.api.pop_tasks(name, max=100) == []
+    mine = stranger.api.push_task(name, dedup_key="shared")
+    theirs = owner.api.push_task(name, dedup_key="shared", delay_seconds=3_600)
+    assert (mine["deduplicated"], theirs["deduplicated"]) == (False, False)
+    assert [task["id"] for task in stranger.api.pop_tasks(name, max=100)] == [mine["id"]]
+    owner.api.post(f"/tasks/{theirs['id']}/cancel")
+    assert [task["id"] for task in owner.api.pop_tasks(name, max=100)] == [owner.values["task_id"]]
+    assert everything_of(owner) != before
+
+
+def test_a_lease_token_is_worth_nothing_in_another_account(owner: Account, stranger: Account) -> None:
+    owner.api.push_task("leased")
+    [task] = owner.api.pop_tasks("leased")
+    token = {"lease_token": task["lease_token"]}
+    acked = stranger.api.post("/tasks/ack", {"acks": [token | {"id": task["id"]}]})
+    assert [result["outcome"] for result in acked.json["results"]] == ["unknown"]
+    for action, body in (
+        ("ack", {}),
+        ("fail", {"error": "e"}),
+        ("extend", {"lease_seconds": 5}),
+        ("log", {"message": ""}),
+    ):
+        problem(stranger.api.post(f"/tasks/{task['id']}/{action}", token | body), 404)
+    assert owner.api.post(f"/tasks/{task['id']}/ack", token).status_code == 200
 
 
 def test_idempotency_keys_of_another_account_replay_nothing(owner: Account, stranger: Account) -> None:

@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
+from api.schemas.fields import QUEUE_NAME
 from shared.database import Database
 from tests.api.bad_bodies import NOT_JSON, RAW, WRONG_VALUES
 from tests.api.routes import (
@@ -125,12 +127,23 @@ HOSTILE_IDS = [
 ]
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if "<" in route[1]], ids=" ".join)
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if "<" in route[1] and "<queue_name>" not in route[1]], ids=" ".join
+)
 @pytest.mark.parametrize("id", HOSTILE_IDS, ids=lambda id: id[:40])
 def test_an_id_that_cannot_be_is_not_found(lasting: Account, route: Route, id: str) -> None:
     values = dict.fromkeys(PARAMETER.findall(route[1]), id)
     body = {"json": BODIES[route]} if route in BODIES else {}
     assert send(lasting, route, values=values, **body).status_code == 404
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if "<queue_name>" in route[1]], ids=" ".join)
+@pytest.mark.parametrize("name", HOSTILE_IDS, ids=lambda name: name[:40])
+def test_a_name_that_no_queue_can_have_is_refused(lasting: Account, route: Route, name: str) -> None:
+    body = {"json": BODIES[route]} if route in BODIES else {}
+    answer = send(lasting, route, values={"queue_name": name}, **body)
+    if not QUEUE_NAME.fullmatch(unquote(name)):
+        assert answer.status_code in (404, 422)
 
 
 def mutations(value: Any) -> Iterator[tuple[str, Callable[[Any, Any], Any]]]:
@@ -180,6 +193,7 @@ PARAMETERS = {
     "/schedules": ["name", "checklist_id", "state"],
     "/schedules/<id:schedule_id>/occurrences": ["outcome"],
     "/jobs": ["state", "schedule_id"],
+    "/tasks": ["queue", "state"],
     "/webhooks": ["enabled"],
     "/webhooks/<id:webhook_id>/deliveries": ["state"],
     "/deliveries": ["webhook_id", "event_id", "state"],
@@ -275,6 +289,10 @@ def test_afterwards_every_list_is_still_readable_to_its_end(lasting: Account) ->
     for webhook in pages(lasting.api, "/webhooks", 200):
         for sub in ("", "/deliveries"):
             assert lasting.api.get(f"/webhooks/{webhook['id']}{sub}").status_code == 200
+    for queue in pages(lasting.api, "/queues", 200):
+        assert lasting.api.get(f"/queues/{queue['name']}").status_code == 200
+    for task in pages(lasting.api, "/tasks", 200):
+        assert lasting.api.get(f"/tasks/{task['id']}").status_code == 200
     for job in pages(lasting.api, "/jobs", 200):
         assert lasting.api.get(f"/jobs/{job['id']}").status_code == 200
     for schedule in pages(lasting.api, "/schedules", 200):

@@ -46,7 +46,7 @@ INSTANT = "must be a time in RFC 3339 with its offset from UTC, such as 2026-03-
         ({"timezone": "UTC", "cron": None}, "/cron", "null"),
         ({"recurring": "daily"}, "/recurring", "may only be given with minute"),
         ({"uri": "http://127.0.0.1/"}, "", "only one of checklist_id, uri, queue may be given"),
-        ({"queue": "default"}, "/queue", "queues are not available yet"),
+        ({"queue": "default"}, "", "only one of checklist_id, uri, queue may be given"),
         ({"surprise": 1}, "/surprise", "is no field of this object"),
         ({"state": "active"}, "/state", "is no field of this object"),
         ({"next_run_at": "2026-03-01T12:00:00Z"}, "/next_run_at", "is no field of this object"),
@@ -190,9 +190,6 @@ def test_there_is_exactly_one_when(api: ApiClient, whens: dict[str, Any]) -> Non
 
 def test_there_is_something_to_begin(api: ApiClient) -> None:
     assert problems_with(api, {"cron": "@daily"}) == {"": "one of checklist_id, uri, queue must be given"}
-    assert problems_with(api, {"minute": 5}) == {
-        "/queue": "minute alone means queue default; queues are not available yet"
-    }
     assert problems_with(api, {"cron": "@daily", "variables": {}}, "/schedules/preview") == {
         "/variables": "may only be given with checklist_id"
     }

@@ -70,6 +70,7 @@ def test_a_schedule_is_created_read_and_listed_as_it_was_written(fresh: ApiClien
         "max_attempts": None,
         "backoff_seconds": None,
         "queue": None,
+        "priority": None,
         "ends_at": "2091-06-01T00:00:00.500000Z",
         "state": "active",
         "skip_next": False,

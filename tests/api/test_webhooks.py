@@ -53,7 +53,7 @@ def test_the_documented_example_is_accepted(fresh: ApiClient) -> None:
 
 def test_every_type_of_event_is_known_and_may_be_asked_for(fresh: ApiClient) -> None:
     assert fresh.make("/webhooks", {"url": URL, "event_types": list(EVENT_TYPES)})["event_types"] == list(EVENT_TYPES)
-    assert len(EVENT_TYPES) == 10
+    assert len(EVENT_TYPES) == 12
 
 
 def test_a_replacement_keeps_the_id_and_nothing_else(fresh: ApiClient) -> None:

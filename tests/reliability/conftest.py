@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from roundsman import Client
 from shared.array import array
 from shared.database import Database, only_row
 from shared.store import events
@@ -106,6 +107,19 @@ def account(service: RunningApi) -> RunningApi:
     """The service as a fresh account sees it: webhooks of other tests are not told of what happens here."""
     service.session.headers["Authorization"] = signed_up(service)
     return service
+
+
+def client_of(api: RunningApi, account: RunningApi | None = None) -> Client:
+    """A client of this API, with the key of this account; for one thread."""
+    authorization = str((account or api).session.headers["Authorization"])
+    return Client(api.url, authorization.removeprefix("Bearer "))
+
+
+@pytest.fixture
+def client(account: RunningApi) -> Iterator[Client]:
+    """The client of a fresh account."""
+    with client_of(account) as client:
+        yield client
 
 
 def outcomes(service: RunningApi, path: str) -> list[str]:

@@ -82,6 +82,6 @@ def test_nothing_that_was_promised_is_lost_when_postgres_is_stopped_at_once_and_
                     cursor.execute(TERMINATE_ALL)
                 load.wait_for(50)
             database = Database(postgres.url, size=1, name="test")
-            check(database, load.acknowledged, target.requests)
+            check(database, load.acknowledged, target)
             database.close()
     assert set(load.refused) <= {503}

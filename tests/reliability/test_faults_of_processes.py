@@ -50,7 +50,7 @@ def test_a_run_ends_although_its_worker_dies(
     doomed = start("worker", ROUNDSMAN_CRASH_POINT=point)
     assert doomed.process.wait(15) == -signal.SIGKILL
     start("worker")
-    check(database, [run_id], target.requests)
+    check(database, [run_id], target)
     run = state_of(service, run_id)
     assert run["state"] == "succeeded"
     assert run["attempts"] == (1 if point is CrashPoint.WORKER_AFTER_COMMIT else 2)
@@ -66,7 +66,7 @@ def test_expired_leases_are_taken_back_although_a_scheduler_dies(
     start("scheduler")
     start("scheduler")
     start("worker")
-    check(database, [run_id], target.requests)
+    check(database, [run_id], target)
     assert state_of(service, run_id)["state"] == "succeeded"
 
 
@@ -101,7 +101,7 @@ def test_a_worker_that_dies_every_time_ends_the_run_with_a_reason(
     for _ in range(3):
         doomed = start("worker", ROUNDSMAN_CRASH_POINT=CrashPoint.WORKER_AFTER_CLAIM)
         assert doomed.process.wait(15) == -signal.SIGKILL
-    check(database, [run_id], target.requests)
+    check(database, [run_id], target)
     run = state_of(service, run_id)
     assert (run["state"], run["outcome"], run["attempts"]) == ("failed", "error", 3)
     assert "lease" in run["error"]
@@ -122,7 +122,7 @@ def test_a_frozen_worker_that_thaws_after_its_lease_changes_nothing(
     wait_until(lambda: state_of(service, run_id)["state"] == "succeeded", "another worker has run it")
     frozen.signal(signal.SIGCONT)
     wait_until(lambda: "lease_lost" in frozen.log.read_text(), "the first worker notices")
-    check(database, [run_id], target.requests)
+    check(database, [run_id], target)
     assert state_of(service, run_id)["attempts"] == 2
 
 
@@ -141,7 +141,7 @@ def test_a_worker_told_to_stop_finishes_what_it_can_and_gives_back_the_rest(
     target.on("/slow", "ok")
     target.answers["/slow"] = [{"name": "flow", "assertions": []}]
     start("worker")
-    check(database, [run_id], target.requests)
+    check(database, [run_id], target)
     assert state_of(service, run_id)["state"] == "succeeded"
 
 
@@ -155,7 +155,7 @@ def test_emptying_redis_in_the_middle_of_a_run_loses_nothing(
         for _ in range(20):
             run_ids.append(pending_run(service, checklist))
             client.flushall()
-    check(database, run_ids, target.requests)
+    check(database, run_ids, target)
     assert {state_of(service, run_id)["state"] for run_id in run_ids} == {"succeeded"}
 
 
@@ -173,7 +173,7 @@ def test_work_goes_on_while_redis_is_down_and_is_rung_again_when_it_is_back(
         wait_until(lambda: client.scard("rq:workers") == 1, "RQ knows the worker")
         own_redis.process.stop(1)
         run_id = pending_run(service, checklist)
-        check(database, [run_id], target.requests)
+        check(database, [run_id], target)
         assert state_of(service, run_id)["state"] == "succeeded"
         assert worker.process.poll() is None
         own_redis.process.start()
@@ -194,5 +194,5 @@ def test_two_workers_and_two_schedulers_share_the_work_without_doing_any_twice(
     for module in ("scheduler", "scheduler", "worker", "worker"):
         start(module)
     run_ids = [pending_run(service, checklist) for _ in range(100)]
-    check(database, run_ids, target.requests)
+    check(database, run_ids, target)
     assert len(target.requests) == 100

@@ -88,7 +88,7 @@ def test_a_scheduler_that_dies_while_firing_neither_loses_nor_doubles_an_instant
     start("scheduler")
     target.wait_for(2, 10)
     hold_the_promise(database, every_second)
-    check(database, [], target.requests)
+    check(database, [], target)
 
 
 def test_four_schedulers_fire_every_instant_once(
@@ -99,7 +99,7 @@ def test_four_schedulers_fire_every_instant_once(
         start("scheduler")
     target.wait_for(3, 15)
     hold_the_promise(database, every_second)
-    check(database, [], target.requests)
+    check(database, [], target)
 
 
 def test_a_frozen_scheduler_holds_up_the_others_only_for_its_batch_and_does_nothing_twice(
@@ -116,7 +116,7 @@ def test_a_frozen_scheduler_holds_up_the_others_only_for_its_batch_and_does_noth
     told = instants_told(database, every_second)
     wait_until(lambda: instants_told(database, every_second) > told + 1, "both go on")
     hold_the_promise(database, every_second)
-    check(database, [], target.requests)
+    check(database, [], target)
 
 
 def test_ten_minutes_of_absence_are_told_instant_by_instant(
@@ -133,7 +133,7 @@ def test_ten_minutes_of_absence_are_told_instant_by_instant(
     target.wait_for(2, 15)
     assert instants_told(database, every_second) >= 600
     hold_the_promise(database, every_second)
-    check(database, [], target.requests)
+    check(database, [], target)
 
 
 def test_a_schedule_written_by_the_api_wakes_a_sleeping_scheduler_at_once(
@@ -148,7 +148,7 @@ def test_a_schedule_written_by_the_api_wakes_a_sleeping_scheduler_at_once(
     target.wait_for(1, 10)
     assert time.monotonic() - began < 3
     assert service.call("DELETE", f"/schedules/{schedule['id']}").status_code == 204
-    check(database, [], target.requests)
+    check(database, [], target)
 
 
 def test_a_schedule_sleeps_once_its_run_finds_a_change_and_begins_what_waited_for_a_run_that_ended(
@@ -176,4 +176,4 @@ def test_a_schedule_sleeps_once_its_run_finds_a_change_and_begins_what_waited_fo
     assert asleep["next_run_at"] is None
     assert asleep["last"]["outcome"] == "changed"
     assert service.call("DELETE", path).status_code == 204
-    check(database, [], target.requests)
+    check(database, [], target)

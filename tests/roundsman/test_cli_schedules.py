@@ -32,6 +32,7 @@ def a_schedule(**fields: Any) -> dict[str, Any]:
         "variables": {},
         "uri": None,
         "queue": None,
+        "priority": None,
         "paused": False,
         "note": None,
         "starts_at": None,

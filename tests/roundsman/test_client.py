@@ -279,3 +279,13 @@ def test_a_key_that_cannot_be_one_is_refused_and_not_repeated(key):
         Client("http://127.0.0.1:1", key)
     assert "1 to 200 printable ASCII characters" in str(raised.value)
     assert not key.strip() or key.strip() not in str(raised.value)
+
+
+def test_the_environment_says_which_service_and_which_key(service, monkeypatch):
+    monkeypatch.setenv("ROUNDSMAN_URL", service.url)
+    monkeypatch.setenv("ROUNDSMAN_API_KEY", "rk_a_b")
+    service.on("GET /checklists", page())
+    with Client.from_environment() as client:
+        assert list(client.checklists.each()) == []
+    [asked] = service.asked_for("GET /checklists")
+    assert asked.headers["authorization"] == "Bearer rk_a_b"

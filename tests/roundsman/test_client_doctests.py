@@ -12,7 +12,9 @@ import roundsman.definitions
 MODULES = [
     *("roundsman.address", "roundsman.errors", "roundsman.schedule_rendering", "roundsman.webhooks"),
     *("roundsman.arrival_rendering", "roundsman.attempt_rendering"),
-    *("roundsman.job_rendering", "roundsman.webhook_rendering"),
+    *("roundsman.job_rendering", "roundsman.task_rendering", "roundsman.webhook_rendering"),
+    *("roundsman.checklist", "roundsman.checking.flow_run", "roundsman.checking.serving", "roundsman.checking.values"),
+    "roundsman.processing.texts",
 ] + [
     module.name
     for package in (roundsman.commands, roundsman.definitions)

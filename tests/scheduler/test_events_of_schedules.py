@@ -1,6 +1,5 @@
 """What webhooks are told by the scheduler: instants that did not fire, and work that failed with its last lease."""
 
-from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,24 +13,11 @@ from shared.database import Cursor, Database
 from shared.store.schedules import Schedule
 from tests.claiming import claim
 from tests.factories import a_checklist, a_job, a_run, a_schedule, a_webhook, an_account
+from tests.recording_bell import RecordingBell
 from tests.rows import attempts, work_row
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DELIVERY_ATTEMPTS = 8
-
-
-class RecordingBell:
-    """Takes note instead of ringing: Redis itself adds nothing here."""
-
-    def __init__(self) -> None:
-        self.rung: list[UUID] = []
-
-    def ring(self, ids: Collection[UUID]) -> bool:
-        self.rung += ids
-        return True
-
-    def announce(self, ids: Iterable[UUID]) -> None:
-        pass
 
 
 @pytest.fixture

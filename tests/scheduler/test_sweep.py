@@ -2,9 +2,8 @@
 
 import os
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from uuid import UUID
 
 import pytest
 
@@ -16,22 +15,8 @@ from shared.database import Database
 from shared.store import processes
 from shared.store.work import ClaimedWork
 from tests.factories import claimed_work, some_work
+from tests.recording_bell import RecordingBell
 from tests.rows import attempts, work_row
-
-
-class RecordingBell:
-    """Takes note instead of ringing: Redis itself adds nothing here."""
-
-    def __init__(self) -> None:
-        self.rung: list[UUID] = []
-        self.announced: list[UUID] = []
-
-    def ring(self, ids: Collection[UUID]) -> bool:
-        self.rung += ids
-        return True
-
-    def announce(self, ids: Iterable[UUID]) -> None:
-        self.announced += ids
 
 
 @pytest.fixture

@@ -14,7 +14,9 @@ from shared.event_data import (
     run_finished,
     run_started,
     schedule_paused,
+    task_ended,
 )
+from shared.store.ended_tasks import EndedTask
 from tests.pieces import a_claimed, an_end
 
 INSTANT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -142,6 +144,23 @@ def test_the_end_of_a_job_tells_what_was_called_how_often_and_how_it_ended() -> 
         "error_of": str(failed),
     }
     assert job_ended(job, an_end(job, status_code=200)).type == "job.succeeded"
+
+
+def test_the_end_of_a_task_tells_whose_it_was_how_often_it_was_tried_and_why_it_failed() -> None:
+    task_id, run_id = uuid4(), uuid4()
+    event = task_ended(EndedTask(task_id, 3, "mail", "failed", 4, "no route to host", 9, INSTANT, run_id))
+    assert (event.account_id, event.type) == (3, "task.failed")
+    assert event.data == {
+        "task_id": str(task_id),
+        "queue": "mail",
+        "schedule_id": 9,
+        "scheduled_for": "2026-03-01T12:00:00Z",
+        "run_id": str(run_id),
+        "attempts": 4,
+        "error": "no route to host",
+    }
+    succeeded = task_ended(EndedTask(task_id, 3, "mail", "succeeded", 1, None, None, None, None))
+    assert (succeeded.type, succeeded.data["run_id"], succeeded.data["scheduled_for"]) == ("task.succeeded", None, None)
 
 
 def test_a_schedule_that_sleeps_tells_why() -> None:

@@ -14,7 +14,16 @@ from rq.serializers import JSONSerializer
 from structlog.testing import capture_logs
 
 from shared import queues
-from shared.queues import FINISHED_CHANNEL, IDS_PER_RING, PERFORM, QUEUE_NAME, RINGS_WAITING, Bell, connect
+from shared.queues import (
+    FINISHED_CHANNEL,
+    IDS_PER_RING,
+    PERFORM,
+    QUEUE_NAME,
+    RINGS_WAITING,
+    TASKS_CHANNEL,
+    Bell,
+    connect,
+)
 
 
 @pytest.fixture
@@ -84,6 +93,16 @@ def test_what_has_ended_is_announced_to_all_who_listen(bell: Bell, client: redis
     assert [UUID(word) for word in message["data"].decode().split()] == ids
 
 
+def test_queues_with_new_tasks_are_announced_once_each_by_account_and_name(bell: Bell, client: redis.Redis) -> None:
+    with client.pubsub(ignore_subscribe_messages=True) as subscription:
+        subscription.subscribe(TASKS_CHANNEL)
+        subscription.get_message(timeout=1)
+        bell.announce_tasks([])
+        bell.announce_tasks([(1, "mail"), (2, "a.b_c-d"), (1, "mail")])
+        message = next(iter(subscription.listen()))
+    assert message["data"] == b"1/mail 2/a.b_c-d"
+
+
 def test_a_redis_that_is_away_costs_nothing_and_raises_nothing() -> None:
     bell = Bell("unix:///nonexistent/redis.sock")
     began = time.monotonic()
@@ -92,6 +111,7 @@ def test_a_redis_that_is_away_costs_nothing_and_raises_nothing() -> None:
         for _ in range(100):
             assert bell.ring([uuid4()]) is False
             bell.announce([uuid4()])
+            bell.announce_tasks([(1, "mail")])
     assert time.monotonic() - began < 1
     assert [line["event"] for line in logs] == ["redis_away"]  # left alone after the first failure
     assert bell.answers() is False

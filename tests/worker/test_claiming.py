@@ -39,10 +39,10 @@ def test_no_more_is_claimed_than_there_is_room_for_and_it_says_that_more_is_due(
 def test_no_more_of_a_lane_is_claimed_than_it_has_room_for(claiming: Claiming, cursor: Cursor) -> None:
     account = an_account(cursor)
     for host in ("full", "slow", "new"):
-        for _ in range(20):
+        for _ in range(40):
             a_job(cursor, account, uri=f"http://{host}/")
     claimed = claiming.claim(100, lambda lanes: {"full": 0, "slow": 1})
-    assert lanes_of(claimed) == {"slow": 1, "new": 16}
+    assert lanes_of(claimed) == {"slow": 1, "new": 32}
 
 
 def test_what_a_beginning_tells_is_told_in_the_transaction_of_the_claim(claiming: Claiming, cursor: Cursor) -> None:

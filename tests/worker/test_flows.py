@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from shared.domain.observations import ObservedCheck, ObservedFlow
 from worker.flows import MAX_OBSERVED_BYTES, observe_flow, observe_flows
-from worker.observation import ObservedCheck, ObservedFlow
 from worker.outbound.exchange import Request, Response, Unreachable
 
 HOST = "http://127.0.0.1"

@@ -2,8 +2,9 @@
 
 import pytest
 
+from shared.domain.observations import ObservedCheck, ObservedFlow
 from shared.domain.rules import Rule
-from worker.observation import ObservedCheck, ObservedFlow
+from shared.domain.snapshot import NotJson
 from worker.verdict import judge
 
 
@@ -141,3 +142,19 @@ def test_rules_that_take_too_long_make_a_miss_with_a_sentence():
     (assertion,) = verdict.flows[0]["assertions"]
     assert assertion["result"] == "MISS"
     assert "regex rules take too long" in assertion["error"]
+
+
+def test_nothing_equals_a_snapshot_that_is_no_json_whatever_the_rules_say():
+    verdict = judge([flow(seen("!"))], {("f", "c"): NotJson("!")}, [Rule("", "ignore")], "accept")
+    assert verdict.outcome == "changed"
+    [assertion] = verdict.flows[0]["assertions"]
+    assert (assertion["result"], assertion["expected"], assertion["observed"]) == ("MISS", "!", "!")
+    assert "no JSON" in assertion["error"]
+    assert verdict.new_values == ()
+
+
+def test_a_snapshot_that_is_no_json_is_told_also_where_nothing_was_observed():
+    verdict = judge([flow(unseen("timed out"))], {("f", "c"): NotJson("!")}, (), "accept")
+    [assertion] = verdict.flows[0]["assertions"]
+    assert (assertion["result"], assertion["expected"]) == ("MISS", "!")
+    assert assertion["error"].startswith("timed out; ")

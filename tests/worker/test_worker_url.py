@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from worker.observation import ObservedCheck, ObservedFlow, Unobservable
+from shared.domain.observations import ObservedCheck, ObservedFlow, Unobservable, observations_of
 from worker.outbound.exchange import Response, Unreachable
-from worker.worker_url import observations, observations_of, request_for
+from worker.worker_url import observations, request_for
 
 
 def answered(value: object, status: int = 200, *, truncated: bool = False) -> Response:
@@ -38,7 +38,7 @@ def test_snapshots_are_json_text_and_values_are_json():
         )
     )
     assert found == (
-        ObservedFlow("f", (ObservedCheck("a", {"x": 1}, True), ObservedCheck("b", None, True))),
+        ObservedFlow("f", (ObservedCheck("a", {"x": 1}, True, text='{"x": 1}'), ObservedCheck("b", None, True))),
         ObservedFlow("g", ()),
     )
 
@@ -55,6 +55,7 @@ def test_a_snapshot_that_is_no_json_text_is_an_error_of_its_check_alone(text):
     )
     broken, sound = flow.checks
     assert not broken.observed
+    assert broken.text == text
     assert broken.errors[0].startswith("the snapshot is not JSON text: ")
     assert sound == ObservedCheck("b", 1, observed=True)
 

@@ -20,7 +20,8 @@ MAX_REDIRECTS: Final = 5
 class Request(NamedTuple):
     """One HTTP call to be made; header values are ASCII or Latin-1 text, the body is sent as it is.
 
-    `own_headers` are ours, not a user's: they need no looking at.
+    `own_headers` are ours, not a user's: they need no looking at. `on_fresh_connection` is for what met a connection
+    that had died before.
     """
 
     method: str
@@ -29,6 +30,7 @@ class Request(NamedTuple):
     body: bytes = b""
     follow_redirects: bool = False
     own_headers: tuple[tuple[str, str], ...] = ()
+    on_fresh_connection: bool = False
 
 
 class Response(NamedTuple):

@@ -1,6 +1,7 @@
 """How a request is written for libcurl, and how the headers of an answer are read."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from shared.domain.urls import METHODS, header_problem, url_problem
@@ -45,10 +46,11 @@ def header_lines(headers: Sequence[tuple[str, str]]) -> list[bytes]:
     return lines
 
 
-def final_headers(lines: Sequence[bytes]) -> tuple[tuple[str, str], ...] | None:
+@lru_cache(maxsize=64)  # under load the answers of a second are all alike
+def final_headers(lines: tuple[bytes, ...]) -> tuple[tuple[str, str], ...] | None:
     r"""The headers of the last answer among these lines, or None if they are too many or too long.
 
-    >>> final_headers([b"HTTP/1.1 100 Continue\r\n", b"\r\n", b"HTTP/1.1 200 OK\r\n", b"X-A: 1\r\n", b"\r\n"])
+    >>> final_headers((b"HTTP/1.1 100 Continue\r\n", b"\r\n", b"HTTP/1.1 200 OK\r\n", b"X-A: 1\r\n", b"\r\n"))
     (('x-a', '1'),)
     """
     first = 0

@@ -23,8 +23,9 @@ def redirected(request: Request, answer: Response) -> Request | Failure | None:
     writer knows to be a secret; only what describes the body stays with the body.
 
     >>> moved = Response(302, (("location", "/b"),), b"", False, 1)
-    >>> redirected(Request("POST", "http://127.0.0.1/a", body=b"x", follow_redirects=True), moved)
-    Request(method='GET', url='http://127.0.0.1/b', headers=(), body=b'', follow_redirects=True, own_headers=())
+    >>> onward = redirected(Request("POST", "http://127.0.0.1/a", body=b"x", follow_redirects=True), moved)
+    >>> onward.method, onward.url, onward.body
+    ('GET', 'http://127.0.0.1/b', b'')
     """
     if not request.follow_redirects or answer.status not in FOLLOWED:
         return None

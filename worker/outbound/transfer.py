@@ -76,6 +76,7 @@ class Transfer:
         setopt = self.curl.setopt
         setopt(pycurl.URL, request.url)
         setopt(pycurl.TIMEOUT_MS, timeout_ms)
+        setopt(pycurl.FRESH_CONNECT, request.on_fresh_connection)
         method, body = request.method, request.body
         setopt(pycurl.HTTPGET, 1)  # first, for it takes back what a HEAD or a POST before has set
         native = "GET"
@@ -93,7 +94,7 @@ class Transfer:
         # Stopping at the cap is an error to libcurl and an answer to us.
         if code != 0 and not (code == pycurl.E_WRITE_ERROR and self._truncated):
             return Unreachable(*self._failure(code), elapsed_ms)
-        headers = final_headers(self._lines)
+        headers = final_headers(tuple(self._lines))
         if headers is None:
             return Unreachable(*failures.HEADERS_TOO_LARGE, elapsed_ms)
         status = self.curl.getinfo(pycurl.RESPONSE_CODE)

@@ -17,6 +17,7 @@ class Endpoint:
     id: int
     url: str
     is_enabled: bool
+    format: str
     secrets: tuple[bytes, ...]
 
 
@@ -37,7 +38,7 @@ class DisabledWebhook:
 
 
 ENDPOINTS = """
-SELECT id, url, enabled, secret, CASE WHEN previous_secret_until > now() THEN previous_secret END
+SELECT id, url, enabled, format, secret, CASE WHEN previous_secret_until > now() THEN previous_secret END
 FROM webhooks
 WHERE id = ANY(%(ids)s::bigint[])
 """
@@ -46,8 +47,8 @@ WHERE id = ANY(%(ids)s::bigint[])
 def endpoints(cursor: Cursor, ids: Sequence[int]) -> dict[int, Endpoint]:
     cursor.execute(ENDPOINTS, {"ids": array(sorted(set(ids)))})
     return {
-        id: Endpoint(id, url, enabled, tuple(bytes(secret) for secret in secrets if secret is not None))
-        for id, url, enabled, *secrets in cursor.fetchall()
+        id: Endpoint(id, url, enabled, written_in, tuple(bytes(secret) for secret in secrets if secret is not None))
+        for id, url, enabled, written_in, *secrets in cursor.fetchall()
     }
 
 
@@ -90,6 +91,28 @@ def note(cursor: Cursor, *, taken: Sequence[int], refused: Sequence[int]) -> Non
     """Note since when a webhook has refused everything; one success makes its record clean."""
     if taken or refused:
         cursor.execute(NOTE, {"taken": array(taken), "refused": array(refused)})
+
+
+# Past what another worker has in its hands: it holds its deliveries and waits for the webhook that we hold.
+CANCEL_PENDING = """
+WITH pending_deliveries AS (
+    SELECT id
+    FROM work
+    WHERE webhook_id = ANY(%(webhook_ids)s::bigint[]) AND state = 'pending'
+    ORDER BY id
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE work
+SET state = 'canceled', error = %(reason)s, finished_at = now()
+FROM pending_deliveries
+WHERE work.id = pending_deliveries.id
+"""
+
+
+def cancel_pending(cursor: Cursor, webhook_ids: Sequence[int], reason: str) -> None:
+    """Cancel what waits to be delivered to these; what is under way ends, and is not tried again."""
+    if webhook_ids:
+        cursor.execute(CANCEL_PENDING, {"webhook_ids": array(webhook_ids), "reason": reason})
 
 
 DISABLE = """

@@ -114,6 +114,7 @@ def test_with_the_last_key_goes_every_row_of_the_account_and_of_no_other(cursor:
         "INSERT INTO webhooks (account_id, url, event_types, secret) VALUES (%s, 'http://127.0.0.1/', '{*}', 'sealed')",
         (key.account_id,),
     )
+    cursor.execute("INSERT INTO queues (account_id, name) VALUES (%s, 'q')", (key.account_id,))
     an_occurrence(cursor, a_schedule(cursor, checklist).id)
     assert {table for table, count in row_counts(cursor).items() if count == before[table]} == {"processes"}
     assert keys.revoke(cursor, key.account_id, key.id) is True

@@ -33,6 +33,8 @@ VALUES ('00000000-0000-0000-0000-000000000001', 1, 'run.started', '{}'),
 INSERT INTO work (id, account_id, kind, event_id, webhook_id, schedule_id, scheduled_for, max_attempts, timeout_seconds)
 VALUES ('00000000-0000-0000-0000-000000000001', 1, 'delivery', '00000000-0000-0000-0000-000000000001', 901,
         901, '2026-01-01', 4, 30);
+INSERT INTO work (id, account_id, kind, queue, dedup_key, run_id, max_attempts)
+VALUES ('00000000-0000-0000-0000-000000000003', 1, 'task', 'q', 'k', '00000000-0000-0000-0000-000000000001', 4);
 """
 
 
@@ -69,6 +71,14 @@ def webhook(**columns: str) -> str:
 def work(**columns: str) -> str:
     values = {"account_id": "1", "kind": "'job'", "max_attempts": "4", "timeout_seconds": "30"}
     return insert("work", values | columns)
+
+
+def task(**columns: str) -> str:
+    return insert("work", {"account_id": "1", "kind": "'task'", "queue": "'q'", "max_attempts": "4"} | columns)
+
+
+def queue(**columns: str) -> str:
+    return insert("queues", {"account_id": "1", "name": "'q'"} | columns)
 
 
 def attempt(**columns: str) -> str:
@@ -146,6 +156,18 @@ REFUSED = {
     "work_timeout_range": [work(timeout_seconds="0"), work(timeout_seconds="43201")],
     "work_queue_for_tasks": [work(kind="'task'")],
     "work_event_for_deliveries": [work(kind="'delivery'")],
+    "webhooks_format_known": [webhook(format="'another'")],
+    "snapshots_text_unless_json": [snapshot(is_json="false")],
+    "queues_name_length": [queue(name="''"), queue(name="repeat('x', 101)")],
+    "queues_unattended_after_range": [queue(unattended_after_seconds=value) for value in ("0", "31536001")],
+    "queues_pkey": [f"{queue()}; {queue()}"],
+    "work_timeout_unless_task": [work(timeout_seconds="NULL")],
+    "work_once_per_dedup_key": [
+        task(dedup_key="'k'"),
+        task(dedup_key="'k'", state="'running'", **LEASED),
+    ],
+    "work_run_id_fkey": [task(run_id=id(9))],
+    "work_once_per_run": [task(run_id=id(1))],
     "work_checklist": [work(kind="'run'", checklist_id="902"), work(kind="'run'", checklist_id="9")],
     "work_schedule": [work(schedule_id="902")],
     "work_webhook": [work(webhook_id="902")],
@@ -175,7 +197,11 @@ def test_the_database_refuses_by_name(database: Database, constraint: str, state
 def test_rows_that_break_no_constraint_are_taken(database: Database) -> None:
     with database.transaction() as transaction:
         transaction.cursor.execute(TWO_ACCOUNTS)
-        for statement in (api_key(), checklist(), snapshot(), schedule(), webhook(), work(), attempt()):
+        for statement in (
+            *(api_key(), checklist(), snapshot(), schedule(), webhook(), work(), attempt(), queue()),
+            *(task(), task(dedup_key="'another'"), task(dedup_key="'k'", queue="'another'")),
+            *(task(dedup_key="'k'", account_id="2"), task(dedup_key="'k'", state="'failed'", finished_at="now()")),
+        ):
             transaction.cursor.execute(statement)
 
 

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from scheduler import expiry
 from shared.database import Cursor, Database
 from shared.store import work
 from tests.claiming import claim
@@ -30,7 +31,7 @@ def test_running_work_is_canceled_and_its_worker_loses_the_lease(cursor: Cursor)
     [claimed] = claimed_work(cursor)
     assert cancel(cursor, claimed.account_id, claimed.id) == [claimed.id]
     assert work.finish(cursor, [an_ended(claimed)]) == set()
-    assert work.expire(cursor, limit=10, now=datetime.now(UTC) + timedelta(hours=1)) == []
+    assert expiry.expire(cursor, limit=10, now=datetime.now(UTC) + timedelta(hours=1)) == []
     assert work_row(cursor, claimed.id).state == "canceled"
     assert attempts(cursor, claimed.id) == [(1, "canceled")]
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 import psycopg2
 import pytest
 
+from scheduler import expiry
 from shared.database import Cursor, Database
 from shared.store import work
 from tests.claiming import claim
@@ -47,7 +48,7 @@ def test_a_finish_with_a_token_that_is_not_in_force_changes_nothing(cursor: Curs
 
 def test_a_worker_whose_lease_expired_cannot_end_the_attempt_of_its_successor(cursor: Cursor) -> None:
     [stale] = claimed_work(cursor)
-    work.expire(cursor, limit=10, now=datetime.now(UTC) + timedelta(hours=1))
+    expiry.expire(cursor, limit=10, now=datetime.now(UTC) + timedelta(hours=1))
     current = claim_again(cursor)
     assert work.finish(cursor, [an_ended(stale)]) == set()
     assert attempts(cursor, stale.id) == [(1, "lease_expired"), (2, None)]

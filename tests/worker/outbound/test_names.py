@@ -25,7 +25,7 @@ WITHOUT_ZONES = [text for text in NOT_PUBLIC if "%" not in text]
 def names(connects: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[NameServer]:
     """The name server that all calls ask from now on, at every connect anew."""
     with NameServer() as names:
-        asking = ((pycurl.DOH_URL, names.url), (pycurl.DNS_CACHE_TIMEOUT, 0), (pycurl.FRESH_CONNECT, 1))
+        asking = ((pycurl.DOH_URL, names.url), (pycurl.DNS_CACHE_TIMEOUT, 0), (pycurl.FORBID_REUSE, 1))
         monkeypatch.setattr(transfer, "FIXED_OPTIONS", (*transfer.FIXED_OPTIONS, *asking))
         yield names
 
@@ -149,7 +149,7 @@ def test_the_last_of_five_hops_is_judged_like_the_first(names: NameServer, call:
 def test_an_open_connection_serves_no_other_name(
     names: NameServer, target: Target, connects: Connects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = [option for option in transfer.FIXED_OPTIONS if option[0] != pycurl.FRESH_CONNECT]
+    kept = [option for option in transfer.FIXED_OPTIONS if option[0] != pycurl.FORBID_REUSE]
     monkeypatch.setattr(transfer, "FIXED_OPTIONS", kept)
     names.answer("outside.test", ["127.0.0.1"])
     names.answer("inside.test", ["10.0.0.1"])

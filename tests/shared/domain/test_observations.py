@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker.observation import numbered
+from shared.domain.observations import numbered
 
 
 @pytest.mark.parametrize(

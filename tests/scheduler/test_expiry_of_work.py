@@ -4,12 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from scheduler import expiry
+from scheduler.expiry import ExpiredWork
 from shared.database import Cursor, Database
 from shared.store import work
-from shared.store.work import ExpiredWork
 from tests.claiming import claim
 from tests.concurrency import wait_until_blocked
-from tests.factories import a_checklist, a_run, an_ended, claimed_work, some_work
+from tests.factories import a_checklist, a_run, an_ended, claimed_work
 from tests.rows import attempts, inconsistent_work, work_row
 
 LATER = timedelta(hours=1)
@@ -21,7 +22,7 @@ def after_the_lease() -> datetime:
 
 def expire(cursor: Cursor, *, limit: int = 10, now: datetime | None = None) -> dict[UUID, str]:
     """What became of each whose lease was taken back."""
-    return {item.work.id: item.state for item in work.expire(cursor, limit=limit, now=now)}
+    return {item.work.id: item.state for item in expiry.expire(cursor, limit=limit, now=now)}
 
 
 def test_a_lease_in_force_is_left_alone(cursor: Cursor) -> None:
@@ -40,9 +41,9 @@ def test_an_expired_lease_makes_the_work_pending_again_and_ends_the_attempt(curs
 
 def test_what_has_expired_is_told_as_it_was_claimed(cursor: Cursor) -> None:
     [claimed] = claimed_work(cursor, max_attempts=2)
-    assert work.expire(cursor, limit=10, now=after_the_lease()) == [ExpiredWork(claimed, "pending", None)]
+    assert expiry.expire(cursor, limit=10, now=after_the_lease()) == [ExpiredWork(claimed, "pending", None)]
     [claimed] = claim(cursor, limit=1)
-    [lost] = work.expire(cursor, limit=10, now=after_the_lease())
+    [lost] = expiry.expire(cursor, limit=10, now=after_the_lease())
     assert lost == ExpiredWork(claimed, "failed", work_row(cursor, claimed.id).error)
 
 
@@ -56,7 +57,7 @@ def test_the_lease_ends_at_its_instant_and_not_before(cursor: Cursor) -> None:
 
 def test_out_of_attempts_the_work_has_failed(cursor: Cursor) -> None:
     [claimed] = claimed_work(cursor, max_attempts=2)
-    work.expire(cursor, limit=10, now=after_the_lease())
+    expiry.expire(cursor, limit=10, now=after_the_lease())
     claim(cursor, limit=1, margin_seconds=15)
     assert expire(cursor, now=after_the_lease()) == {claimed.id: "failed"}
     row = work_row(cursor, claimed.id)
@@ -70,7 +71,7 @@ def test_a_run_that_kills_its_workers_ends_as_an_error(cursor: Cursor) -> None:
     run = a_run(cursor, a_checklist(cursor))
     for _ in range(3):
         assert len(claim(cursor, limit=1, margin_seconds=15)) == 1
-        work.expire(cursor, limit=10, now=after_the_lease())
+        expiry.expire(cursor, limit=10, now=after_the_lease())
     row = work_row(cursor, run)
     assert (row.state, row.outcome) == ("failed", "error")
 
@@ -87,15 +88,6 @@ def test_a_batch_of_expired_leases_is_bounded(cursor: Cursor) -> None:
     claimed_work(cursor, limit=5)
     assert [len(expire(cursor, limit=2, now=after_the_lease())) for _ in range(4)] == [2, 2, 1, 0]
     assert inconsistent_work(cursor) == []
-
-
-def test_tasks_of_external_workers_expire_too(cursor: Cursor) -> None:
-    [id] = some_work(cursor, kind="task")
-    cursor.execute(
-        "UPDATE work SET state = 'running', attempt = 1, lease_token = gen_random_uuid(), lease_expires_at = now()"
-    )
-    cursor.execute("INSERT INTO attempts (work_id, number, worker, started_at) VALUES (%s, 1, 'theirs', now())", (id,))
-    assert expire(cursor) == {id: "pending"}
 
 
 def test_a_finish_under_way_beats_the_expiry(database: Database, cursor: Cursor) -> None:
@@ -116,7 +108,7 @@ def test_an_expiry_under_way_beats_the_finish(database: Database, cursor: Cursor
 
     with ThreadPoolExecutor(1) as pool:
         with database.transaction() as expiring:
-            work.expire(expiring.cursor, limit=10, now=after_the_lease())
+            expiry.expire(expiring.cursor, limit=10, now=after_the_lease())
             late = pool.submit(finish_late)
             wait_until_blocked(database)
         assert late.result(10) == set()

@@ -1,0 +1,1 @@
+"""Checklists written as functions: what their flows are given, and how they are asked for."""

@@ -1,0 +1,72 @@
+"""Connections that another thread can end: a request that waits for its answer could not be stopped otherwise."""
+
+import socket
+import threading
+import weakref
+from contextlib import suppress
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, ProxyManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+
+class HangingUp(HTTPAdapter):
+    """Remembers the sockets of its connections, so that it can shut them down."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._is_over = False
+        self._pools: dict[str, type[HTTPConnectionPool]] = {}
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, **options)
+        opened = self._opened
+
+        class Connection(HTTPConnection):
+            def connect(self) -> None:
+                super().connect()
+                opened(self.sock)
+
+        class TlsConnection(HTTPSConnection):
+            def connect(self) -> None:
+                super().connect()
+                opened(self.sock)
+
+        class Pool(HTTPConnectionPool):
+            ConnectionCls = Connection
+
+        class TlsPool(HTTPSConnectionPool):
+            ConnectionCls = TlsConnection
+
+        self._pools = {"http": Pool, "https": TlsPool}
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **options)
+        if isinstance(manager, ProxyManager):  # the way through SOCKS has connections of its own
+            manager.pool_classes_by_scheme = self._pools
+        return manager
+
+    def hang_up(self) -> None:
+        """End what is under way, and whatever would begin after this."""
+        with self._lock:
+            self._is_over = True
+            for each in self._sockets:
+                _shut_down(each)
+
+    def _opened(self, connected: Any) -> None:
+        with self._lock:
+            self._sockets.add(connected)
+            if self._is_over:
+                _shut_down(connected)
+
+
+def _shut_down(connected: socket.socket) -> None:
+    """Whoever reads from it finds its end; to close it is left to them."""
+    # By another handle on the connection: a TLS socket that was shut down itself would break its reader. An OSError
+    # says that it is closed already, or that the other side was first.
+    with suppress(OSError), socket.socket(fileno=socket.dup(connected.fileno())) as handle:
+        handle.shutdown(socket.SHUT_RDWR)
