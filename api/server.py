@@ -45,7 +45,7 @@ def post_worker_init(worker: Any) -> None:
         worker.handle_exit(number, frame)
         gevent.spawn(worker.wsgi.extensions["roundsman"].end_waits)
 
-    worker.wsgi.extensions["roundsman.processors"].begin()
+    worker.wsgi.extensions["roundsman.processors"].begin()  # a thread, which would not be there after the fork
     signal.signal(signal.SIGTERM, handle_exit)
     signal.siginterrupt(signal.SIGTERM, False)  # as gunicorn has it
 

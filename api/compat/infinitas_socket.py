@@ -96,8 +96,9 @@ class InfinitasTongue:
 
     def _add_processor(self, name: str, terms: Terms) -> None:
         if name in self._hands:
-            self._hands[name].agree(terms)
+            self._hands[name].agree_to_no_more(terms)
             self._answer("processor", {"name": name}, None)
+            self._hands[name].agree(terms)
             return
         if len(self._hands) == MOST_PROCESSORS:
             reason = f"a client has at most {MOST_PROCESSORS} processors on one connection"

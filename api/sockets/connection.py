@@ -13,9 +13,12 @@ from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessa
 from wsproto.utilities import LocalProtocolError
 
 MOST_BYTES: Final = 1_048_576
-READ_BYTES: Final = 65_536
+READ_BYTES: Final = 16_384
 SEND_SECONDS: Final = 10.0  # a client that does not read is given up after that
 FAREWELL_SECONDS: Final = 1.0
+# Frames that complete no message cost us more than their sender: after so many there is a pause.
+IDLE_FRAMES: Final = 100
+IDLE_FRAMES_PAUSE_SECONDS: Final = 0.02
 
 # RFC 6455, 7.4.1
 NORMAL: Final = 1000
@@ -45,6 +48,7 @@ class Connection:
         self._sending = threading.Lock()
         self._pieces: list[str] = []
         self._size = 0
+        self._idle_frames = 0
         self.heard_at = time.monotonic()
 
     def begin(self, head: bytes) -> bool:
@@ -65,6 +69,9 @@ class Connection:
             for event in self._protocol.events():
                 if (message := self._message(event)) is not None:
                     return message
+                self._idle_frames += 1
+                if self._idle_frames % IDLE_FRAMES == 0:
+                    time.sleep(IDLE_FRAMES_PAUSE_SECONDS)
             remaining = deadline - time.monotonic()
             if remaining <= 0 or not self._is_readable(remaining):
                 return None

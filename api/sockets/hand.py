@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from api.store.task_leases import PoppedTask
@@ -48,6 +48,10 @@ class Hand:
         with self._changed:
             self.terms = terms
             self._changed.notify_all()
+
+    def agree_to_no_more(self, terms: Terms) -> None:
+        """As these terms say, but not more than before: the client is to hear first that they hold."""
+        self.agree(replace(terms, most=min(terms.most, self.terms.most)))
 
     def room(self) -> int:
         with self._changed:

@@ -47,7 +47,6 @@ class NativeTongue:
         id = said.pop("id", None)
         if kind == "ready":
             self._ready(Terms(said["max"], said["lease_seconds"], said["worker"], said["extend_leases"]))
-            self._answer(kind, None, {})
             return
         lease_token: UUID = said["lease_token"]
         try:
@@ -66,6 +65,8 @@ class NativeTongue:
         self._tell({"type": "cancel_requested", "id": str(task.id)})
 
     def _ready(self, terms: Terms) -> None:
+        self._hand.agree_to_no_more(terms)
+        self._answer("ready", None, {})
         self._hand.agree(terms)
         if not self._is_fed:
             self._is_fed = True

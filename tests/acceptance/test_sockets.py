@@ -177,8 +177,9 @@ def test_a_client_that_talks_without_a_pause_keeps_nobody_else_from_answers(
     talking = threading.Thread(target=talk)
     talking.start()
     try:
-        for _ in range(20):
-            assert api.call("GET", "/health").elapsed.total_seconds() < 1
+        slowest = max(api.call("GET", "/health").elapsed.total_seconds() for _ in range(20))
+        sys.stdout.write(f"\nbeside one that floods: {slowest * 1_000:.0f} ms for the slowest of 20 requests\n")
+        assert slowest < 0.5
         polite = worker(api, f"{queue}-other")
         push(api, f"{queue}-other")
         assert done(polite, polite.hear())["type"] == "ok"

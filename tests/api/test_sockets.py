@@ -12,7 +12,7 @@ import pytest
 from wsproto.events import BytesMessage, Ping, TextMessage
 
 from api.services import Services
-from api.sockets import open_sockets, task_socket
+from api.sockets import connection, open_sockets, task_socket
 from api.sockets.connection import MOST_BYTES
 from api.sockets.task_socket import Rhythm
 from scheduler.sweep import expire_leases_of_tasks
@@ -506,6 +506,21 @@ def test_who_is_silent_is_taken_for_gone(fresh: ApiClient, sockets: SocketsHere,
     client.answers_pings = False
     assert client.wait_for_close() == 1011
     wait_until(lambda: read(fresh, task)["state"] == "pending", "its task is back")
+
+
+def test_who_does_not_read_is_let_go_and_leaves_nothing_in_hand(
+    fresh: ApiClient, sockets: SocketsHere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "SEND_SECONDS", 0.3)
+    tasks = [fresh.push_task("mail", "x" * 900_000) for _ in range(5)]
+    client = worker(sockets, fresh, max=5)
+
+    def is_back(task: Any) -> bool:
+        shown = read(fresh, task)
+        return [attempt["outcome"] for attempt in shown["attempts"]] == ["lease_expired"]
+
+    wait_until(lambda: all(map(is_back, tasks)), "they are back")
+    assert client.wait_for_close() is None
 
 
 def test_a_worker_whose_key_is_revoked_is_let_go(
