@@ -24,6 +24,8 @@ from roundsman.transport import PATIENCE_SECONDS
 
 LINES_AT_ONCE = 100
 GIVING_BACK_SECONDS = 3.0
+# A connection that breaks just then must not cost the task its whole lease.
+GIVING_BACK_PATIENCE_SECONDS = 0.5
 
 
 class Job:
@@ -140,7 +142,7 @@ class Job:
             self.id,
             self._lease_token,
             "its processor was stopped",
-            patience_seconds=0,
+            patience_seconds=GIVING_BACK_PATIENCE_SECONDS,
             answer_seconds=GIVING_BACK_SECONDS,
         )
 
