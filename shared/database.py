@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from uuid import UUID
 
 import psycopg2
 import psycopg2.extras
@@ -20,15 +19,6 @@ __all__ = ["Connection", "Cursor", "Database", "Transaction", "only_row"]
 
 psycopg2.extras.register_uuid()  # type: ignore[no-untyped-call]  # the stubs leave it bare
 
-
-def _read_uuid(text: Any, _cursor: Cursor) -> UUID | None:
-    return None if text is None else UUID(int=int(text.replace("-", ""), 16))  # half the time of UUID(text)
-
-
-UUID_TYPE = psycopg2.extensions.new_type((2950,), "UUID", _read_uuid)
-psycopg2.extensions.register_type(UUID_TYPE)
-psycopg2.extensions.register_type(psycopg2.extensions.new_array_type((2951,), "UUID[]", UUID_TYPE))
-
 # No integer larger than this is let in; jsonb writes 1e23 out as one, which is not the number that 1e23 is.
 LARGEST_INTEGER = 2**64
 
@@ -40,8 +30,9 @@ def _number(digits: str) -> int | float:
 
 psycopg2.extras.register_default_jsonb(loads=json.JSONDecoder(parse_int=_number).decode, globally=True)
 
-# A server that went away must be noticed within seconds, also when it went without a word.
 IDLE_IN_TRANSACTION_SECONDS = 10.0
+
+# A server that went away must be noticed within seconds, also when it went without a word.
 CONNECT_OPTIONS: dict[str, Any] = {
     "connect_timeout": 3,
     "keepalives_idle": 5,

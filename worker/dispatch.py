@@ -166,7 +166,7 @@ class Dispatch:
                     del self._waiting[lane]
 
     def _perform(self, piece: Prepared) -> "asyncio.Future[Ended]":
-        """A future, which a call is already, or a task: those cost as much as the rest of it."""
+        """A future, which a call is already; only what is a coroutine needs a task of its own."""
         try:
             return asyncio.ensure_future(self._performers[piece.work.kind].perform(piece, piece.work.timeout_seconds))
         except Exception as error:  # noqa: BLE001 (told of with those that come later)

@@ -103,7 +103,7 @@ def _observed(
     could_not = verdict.outcome == "error"
     marks = {(checklist.id, *key): True for key in verdict.obsolete_keys if key not in subject.obsolete}
     marks |= {(checklist.id, *key): False for key in verdict.observed_keys if key in subject.obsolete}
-    texts = {(flow.name, check.name): check.text for flow in observed for check in flow.checks if verdict.new_values}
+    texts = {(flow.name, check.name): check.text for flow in observed for check in flow.checks}
     values = tuple(
         NewSnapshot(checklist.account_id, checklist.id, flow, name, value, FIRST_VALUE, work.id, text=texts[flow, name])
         for flow, name, value in verdict.new_values

@@ -18,7 +18,7 @@ TERMINAL = ("succeeded", "failed", "canceled")
 RUN_MAX_ATTEMPTS = 3  # begun again when its worker died; after the third worker it is the run that is suspected
 
 
-# Tuples, as thousands of each are made every second: a frozen dataclass takes ten times as long to make.
+# Tuples, as thousands of each are made every second: a frozen dataclass takes eight times as long to make.
 class ClaimedWork(NamedTuple):
     """A piece of work whose lease the claimer holds until `timeout_seconds` plus the margin are over."""
 

@@ -88,8 +88,8 @@ class Outbound:
     ) -> "asyncio.Future[Result]":
         """Make one call, following no redirects, and make something of its answer; on the loop's thread only.
 
-        It takes no slot: whoever calls so bounds how many there are. Without a coroutine around it, it costs half of
-        what `send` does.
+        It takes no slot: whoever calls so bounds how many there are. Without coroutines around it, a call costs some
+        3 of 40 microseconds less than with `send`.
         """
         if (failure := problem(request)) is not None:
             return self._answered(then, Unreachable(*failure, 0))

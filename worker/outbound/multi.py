@@ -34,7 +34,7 @@ class Multi:
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
         self._selector = selectors.DefaultSelector()
-        self._watched: set[int] = set()  # the selector's own map is asked four times as slowly
+        self._watched: set[int] = set()  # the selector's own map answers many times as slowly
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, kept_connections)
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
