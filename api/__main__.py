@@ -8,12 +8,14 @@ from pathlib import Path
 
 from gevent import monkey
 
+from shared.open_files import raise_limit
 from shared.settings import settings_of_process
 
 
 def main() -> None:
     """Become gunicorn; it forks the processes and restarts one that dies."""
     monkey.patch_all()
+    raise_limit()  # each of the connections that api.server lets in is one
     settings = settings_of_process()
     metrics = Path(tempfile.mkdtemp(prefix="roundsman-metrics-"))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)

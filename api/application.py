@@ -3,7 +3,7 @@
 from flask import Flask, Response
 from werkzeug.routing import IntegerConverter
 
-from api import compat
+from api import compat, dashboard
 from api.announcements import Announcements
 from api.auth import require_keys
 from api.errors import register_error_handlers
@@ -16,6 +16,7 @@ from api.routes import (
     events,
     jobs,
     keys,
+    login_links,
     queues,
     registry,
     runs,
@@ -67,12 +68,13 @@ def build_application(settings: Settings) -> Flask:
     forbid_storing(app)
     api = Api(app)
     for module in (
-        *(service, keys, checklists, runs, snapshots, schedules, schedule_actions, jobs),
+        *(service, keys, login_links, checklists, runs, snapshots, schedules, schedule_actions, jobs),
         *(queues, tasks, task_leases, registry, webhooks, deliveries, events),
     ):
         api.register_blueprint(module.blueprint)
     compat.register(app)
     sockets.register(app)
+    dashboard.register(app)
     serve_openapi(app, api)
     app.add_url_rule("/docs/assets/<name>", view_func=service.docs_asset)
     return app

@@ -33,11 +33,22 @@ class Answer:
         return Response(text, self.status, headers=self.headers, mimetype="application/json")
 
 
-def create(creation: Callable[[Transaction], Answer]) -> Answer:
-    """Do this in one transaction; a repeated request with the same Idempotency-Key gets the first answer again."""
+def create(creation: Callable[[Transaction], Answer], *, writes_once: bool = False) -> Answer:
+    """Do this in one transaction; a repeated request with the same Idempotency-Key gets the first answer again.
+
+    `writes_once` says that it is one statement that writes: without a key that needs no BEGIN and COMMIT around it.
+    """
     key = idempotency_key()
+    if key is None and writes_once:
+        reach(CrashPoint.API_BEFORE_COMMIT)
+        with services().database.statement() as statement:
+            answer = creation(statement)
+        reach(CrashPoint.API_AFTER_COMMIT)
+        return answer
+    # Read before a connection is taken: no transaction waits for a client.
+    fingerprint = b"" if key is None else request_fingerprint()
     with services().database.transaction() as transaction:
-        answer = creation(transaction) if key is None else _create_once(transaction, key, creation)
+        answer = creation(transaction) if key is None else _create_once(transaction, key, fingerprint, creation)
         reach(CrashPoint.API_BEFORE_COMMIT)
     reach(CrashPoint.API_AFTER_COMMIT)
     return answer
@@ -58,9 +69,10 @@ def idempotency_key() -> str | None:
     return text
 
 
-def _create_once(transaction: Transaction, key: str, creation: Callable[[Transaction], Answer]) -> Answer:
+def _create_once(
+    transaction: Transaction, key: str, fingerprint: bytes, creation: Callable[[Transaction], Answer]
+) -> Answer:
     account_id = caller().account_id
-    fingerprint = request_fingerprint()
     first = idempotency.take(transaction.cursor, account_id, key, fingerprint)
     if first is None:
         answer = creation(transaction)

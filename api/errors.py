@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from shared.domain.json_text import InvalidJson
-from shared.errors import DatabaseUnavailable, SealBroken
+from shared.errors import CommitUnknown, DatabaseBusy, DatabaseUnavailable, SealBroken
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +51,10 @@ class Problem(Exception):
 
 class MalformedBody(Problem):
     status = 400
+
+
+class BodyTooSlow(Problem):
+    status = 408
 
 
 class Unauthorized(Problem):
@@ -96,6 +100,15 @@ class WrongContentType(Problem):
 
 class InvalidInput(Problem):
     status = 422
+
+
+class TooManyRequests(Problem):
+    """Over a limit, for now; after so many seconds it is worth another try."""
+
+    status = 429
+
+    def __init__(self, detail: str, *, retry_after_seconds: int) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after_seconds)})
 
 
 # Writes a problem; the headers that it asks for are added to that.
@@ -150,9 +163,20 @@ def _invalid_json(error: InvalidJson) -> Response:
 
 def _database_unavailable(error: DatabaseUnavailable) -> Response:
     log.warning("database_away", error=str(error))
-    return problem_response(
-        Problem("the database is out of reach; nothing was changed", status=503, headers={"Retry-After": "2"})
-    )
+    return problem_response(Problem(_what_became(error), status=503, headers={"Retry-After": "2"}))
+
+
+def _what_became(error: DatabaseUnavailable) -> str:
+    match error:
+        case CommitUnknown():
+            return (
+                "the database went out of reach while this was being recorded: it may or may not have happened;"
+                " repeat the request, with the same Idempotency-Key if it has one"
+            )
+        case DatabaseBusy():
+            return "the database is busy, and gave this up; nothing was changed, try again"
+        case _:
+            return "the database is out of reach; nothing was changed"
 
 
 def _seal_broken(error: SealBroken) -> Response:

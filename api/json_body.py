@@ -1,20 +1,23 @@
 """The one door for JSON: every body and query is read, bounded, parsed and validated here."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
+import gevent
 import marshmallow
 from flask import Request, current_app, request
 from webargs.flaskparser import FlaskParser
 
-from api.errors import BodyTooLarge, FieldProblem, InvalidInput, MalformedBody, WrongContentType
+from api.errors import BodyTooLarge, BodyTooSlow, FieldProblem, InvalidInput, MalformedBody, WrongContentType
 from shared.domain.json_text import Json, parse
+
+READING_SECONDS: Final = 30.0  # for the whole of a body: who sends none holds a place that others need
 
 
 def read_body() -> bytes:
     """The whole body, never more than the limit: a chunked one is measured as it comes, not cut in silence.
 
-    Raises BodyTooLarge, and MalformedBody when the client ended before its body did.
+    Raises BodyTooLarge, BodyTooSlow, and MalformedBody when the client ended before its body did.
     """
     cached = request.environ.get("roundsman.body")
     if cached is not None:
@@ -22,13 +25,21 @@ def read_body() -> bytes:
     limit: int = current_app.config["MAX_BODY_BYTES"]
     if request.content_length is not None and request.content_length > limit:
         raise BodyTooLarge(f"the body is larger than {limit} bytes")
-    body = _read_at_most(limit + 1)
+    body = _read_in_time(limit + 1)
     if len(body) > limit:
         raise BodyTooLarge(f"the body is larger than {limit} bytes")
     if request.content_length is not None and len(body) < request.content_length:
         raise MalformedBody("the body ended before its Content-Length")
     request.environ["roundsman.body"] = body
     return body
+
+
+def _read_in_time(limit: int) -> bytes:
+    if "gunicorn.socket" not in request.environ:  # another server, such as a test's, whose clients are not on a network
+        return _read_at_most(limit)
+    too_slow = BodyTooSlow(f"the body has not come within {READING_SECONDS:g} seconds")
+    with gevent.Timeout(READING_SECONDS, too_slow):
+        return _read_at_most(limit)
 
 
 def _read_at_most(limit: int) -> bytes:
@@ -50,7 +61,7 @@ def json_body(*, empty: Json = None) -> Json:
     if not body and empty is not None:
         return empty
     if not body:
-        raise MalformedBody("the body is empty; expected a JSON object")
+        raise MalformedBody("the body is empty; expected JSON")
     if request.mimetype != "application/json" and not request.mimetype.endswith("+json"):
         raise WrongContentType("the body must be JSON, with Content-Type: application/json")
     if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):

@@ -8,7 +8,9 @@ from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from api.ending_tasks import REFUSED
 from api.services import services
+from api.sockets.open_sockets import OPEN
 from api.store import totals
 from api.task_lines import WAITING
 from shared.errors import DatabaseUnavailable
@@ -66,6 +68,8 @@ def exposition() -> bytes:
         registry.register(REQUESTS)
         registry.register(SECONDS)
         registry.register(WAITING)
+        registry.register(REFUSED)
+        registry.register(OPEN)
     registry.register(ServiceCollector())
     return generate_latest(registry)
 

@@ -79,11 +79,19 @@ def page_of(
     last_id: Callable[[Row], int | UUID | datetime | str],
 ) -> dict[str, Any]:
     """The page as clients see it; `rows` holds one more than the limit when there is a next page."""
-    shown = rows[:limit]
-    more = len(rows) > limit
+    return page_with_more(rows[:limit], len(rows) > limit, as_object, last_id)
+
+
+def page_with_more(
+    rows: Sequence[Row],
+    has_more: bool,
+    as_object: Callable[[Row], dict[str, Any]],
+    last_id: Callable[[Row], int | UUID | datetime | str],
+) -> dict[str, Any]:
+    """The page as clients see it; `has_more` says whether there is a next one."""
     return {
-        "data": [as_object(row) for row in shown],
-        "next_cursor": write_cursor(last_id(shown[-1])) if more else None,
+        "data": [as_object(row) for row in rows],
+        "next_cursor": write_cursor(last_id(rows[-1])) if has_more and rows else None,
     }
 
 

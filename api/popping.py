@@ -6,7 +6,8 @@ from api.auth import caller
 from api.creating import idempotency_key, request_fingerprint
 from api.errors import InvalidInput
 from api.services import services
-from api.store import idempotency, queues, task_leases
+from api.store import idempotency, task_leases
+from api.store.idempotency import FirstAnswer
 from api.store.task_leases import PoppedTask
 from shared.crash_points import CrashPoint, reach
 from shared.database import Cursor
@@ -22,19 +23,29 @@ class Pop:
         self._lease_seconds = lease_seconds
         self._worker = worker
         self._key = idempotency_key()
+        self._fingerprint = b"" if self._key is None else request_fingerprint()
         self.is_replay = False
 
-    def note(self) -> None:
-        """Note that somebody looks after the queue; by itself, as no pop is to wait for another because of that."""
+    def popped_before(self) -> list[PoppedTask]:
+        """What the same request was given before and still holds, if it has a key; waits for nobody."""
+        if self._key is None:
+            return []
         with services().database.reading() as cursor:
-            queues.note_pop(cursor, self._account_id, self._queue)
+            first = idempotency.first_answer(cursor, self._account_id, self._key)
+            held = [] if first is None else self._still_held(cursor, first)
+        self.is_replay = bool(held)
+        return held
 
     def attempt(self) -> list[PoppedTask]:
         """The tasks that are due now, if there are any."""
-        with services().database.transaction() as transaction:
-            cursor = transaction.cursor
-            popped = self._pop(cursor) if self._key is None else self._pop_once(cursor, self._key)
+        if self._key is None:
             reach(CrashPoint.API_BEFORE_COMMIT)
+            with services().database.statement() as statement:
+                popped = self._pop(statement.cursor)
+        else:
+            with services().database.transaction() as transaction:
+                popped = self._pop_once(transaction.cursor, self._key)
+                reach(CrashPoint.API_BEFORE_COMMIT)
         reach(CrashPoint.API_AFTER_COMMIT)
         return popped
 
@@ -51,23 +62,18 @@ class Pop:
     def _pop_once(self, cursor: Cursor, key: str) -> list[PoppedTask]:
         """What this key brought before, as far as its leases are in force; else what it brings now."""
         for _ in range(2):
-            before = self._popped_before(cursor, key)
-            if before is None:
+            first = idempotency.take(cursor, self._account_id, key, self._fingerprint)
+            if first is None:
                 return self._pop_and_keep(cursor, key)
-            if before:
+            if held := self._still_held(cursor, first):
                 self.is_replay = True
-                return before
+                return held
             # The same request, sent twice, may be at this as well: whoever comes second gets what the first one got.
             idempotency.forget(cursor, self._account_id, key)
         return []
 
-    def _popped_before(self, cursor: Cursor, key: str) -> list[PoppedTask] | None:
-        """What is left of what this key brought before; None when it brought nothing, and is now this request's."""
-        fingerprint = request_fingerprint()
-        first = idempotency.take(cursor, self._account_id, key, fingerprint)
-        if first is None:
-            return None
-        if first.fingerprint != fingerprint:
+    def _still_held(self, cursor: Cursor, first: FirstAnswer) -> list[PoppedTask]:
+        if first.fingerprint != self._fingerprint:
             raise InvalidInput(
                 "this Idempotency-Key was used for another request; use a new key, or repeat that request unchanged"
             )

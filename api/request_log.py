@@ -7,6 +7,8 @@ from uuid import uuid4
 import structlog
 from flask import Flask, Response, g, request
 
+from api.auth import CALLER
+
 log = structlog.get_logger("api")
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
@@ -27,7 +29,7 @@ def log_requests(app: Flask) -> None:
     @app.after_request
     def end(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.get("request_id", "")
-        write = log.debug if request.endpoint in QUIET else log.info
+        write = log.debug if request.endpoint in QUIET or CALLER in request.environ else log.info
         write(
             "request",
             method=request.method,

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
@@ -13,7 +13,7 @@ from prometheus_client import Gauge
 from api.announcements import Announcements
 from shared.queues import TASKS_CHANNEL
 
-WAITING = Gauge("roundsman_waiting_pops", "Requests that wait for tasks.", multiprocess_mode="livesum")
+WAITING = Gauge("roundsman_waiting_pops", "Requests and sockets that wait for tasks.", multiprocess_mode="livesum")
 
 Popped = TypeVar("Popped")
 Queue = tuple[int, str]  # account, name
@@ -26,13 +26,6 @@ SHORTEST_LOOK_SECONDS: Final = 0.05
 # many who were served without one in between who found nothing. Until then they are served strictly in turn.
 SERVED_PER_PLACE: Final = 8
 MOST_PLACES: Final = 8
-# A process has 1,000 connections. No account may have them all, and some stay for those who do not wait.
-MOST_WAITING: Final = 900
-MOST_WAITING_OF_ACCOUNT: Final = 600
-
-
-class TooManyWaiting(Exception):
-    """As many requests as may wait for tasks in this process, or for those of this account, do so already."""
 
 
 @dataclass(eq=False, slots=True)
@@ -59,7 +52,6 @@ class TaskLines:
     def __init__(self, announcements: Announcements) -> None:
         self._announcements = announcements
         self._lines: dict[str, _Line] = {}  # by the word that tells of tasks in their queue
-        self._waiting_of_account: Counter[int] = Counter()
         self._lock = threading.Lock()
         self._is_closed = False
         announcements.pass_on(TASKS_CHANNEL, self._heard)
@@ -70,10 +62,16 @@ class TaskLines:
             line = self._lines.get(_word(queue))
             return len(line.waiters) if line else 0
 
+    def attended(self) -> set[Queue]:
+        """The queues for whose tasks somebody waits."""
+        with self._lock:
+            words = [word.split("/") for word in self._lines]
+        return {(int(account_id), name) for account_id, name in words}
+
     def wait(
         self,
         queue: Queue,
-        attempt: Callable[[], list[Popped] | None],
+        attempt: Callable[[], list[Popped]],
         *,
         seconds_until_due: Callable[[], float | None],
         has_hung_up: Callable[[], bool],
@@ -81,7 +79,8 @@ class TaskLines:
     ) -> list[Popped]:
         """What an attempt brings as soon as one brings anything; nothing when `seconds` are over before.
 
-        `seconds_until_due` is asked when the next task of the queue is due. Raises TooManyWaiting, and what they raise.
+        `seconds_until_due` is asked when the next task of the queue is due. Raises what they raise. How many may wait
+        is for others to say: api.waiting_places.
         """
         deadline = time.monotonic() + seconds
         waiter = _Waiter()
@@ -121,31 +120,20 @@ class TaskLines:
                 waiter.event.set()
 
     def _enter(self, queue: Queue, waiter: _Waiter) -> _Line:
-        account_id, _ = queue
         with self._lock:
-            if (
-                self._waiting_of_account[account_id] >= MOST_WAITING_OF_ACCOUNT
-                or self._waiting_of_account.total() >= MOST_WAITING
-            ):
-                raise TooManyWaiting
-            self._waiting_of_account[account_id] += 1
-            WAITING.inc()
             line = self._lines.setdefault(_word(queue), _Line())
             line.waiters.append(waiter)
+        WAITING.inc()
         self._announcements.listen()
         return line
 
     def _leave(self, queue: Queue, line: _Line, waiter: _Waiter) -> None:
-        account_id, _ = queue
+        WAITING.dec()
         with self._lock:
             was_first = line.waiters[0] is waiter
             line.waiters.remove(waiter)
             if not line.waiters:
                 del self._lines[_word(queue)]
-            self._waiting_of_account[account_id] -= 1
-            WAITING.dec()
-            if not self._waiting_of_account[account_id]:
-                del self._waiting_of_account[account_id]
             for place, next_waiter in enumerate(line.foremost()):
                 # What was told to the first, and served it no more, concerns the one behind it.
                 if not next_waiter.is_looking or (was_first and place == 0):

@@ -3,13 +3,10 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
 from uuid import UUID
 
 from api.announcements import Announcements
 from shared.queues import FINISHED_CHANNEL
-
-Found = TypeVar("Found")
 
 # Without Redis, or when an announcement is lost, a waiter still looks for itself, ever less often.
 FIRST_LOOK_SECONDS = 0.25
@@ -26,8 +23,10 @@ class Finished:
         self._is_closed = False
         announcements.pass_on(FINISHED_CHANNEL, self._heard)
 
-    def wait(self, work_id: UUID, look: Callable[[], Found | None], seconds: float) -> Found | None:
-        """What `look` finds as soon as it finds something; None when `seconds` are over before."""
+    def wait(
+        self, work_id: UUID, has_ended: Callable[[], bool], *, has_hung_up: Callable[[], bool], seconds: float
+    ) -> None:
+        """Return as soon as it has ended, or nobody is behind the request any longer, or `seconds` are over."""
         deadline = time.monotonic() + seconds
         event = threading.Event()
         self._enter(str(work_id), event)
@@ -35,11 +34,11 @@ class Finished:
             pause = FIRST_LOOK_SECONDS
             while True:
                 event.clear()
-                if (found := look()) is not None:
-                    return found
+                if has_hung_up() or has_ended():
+                    return
                 remaining = deadline - time.monotonic()
                 if remaining <= 0 or self._is_closed:
-                    return None
+                    return
                 event.wait(min(pause, remaining))
                 pause = min(pause * 2, LONGEST_LOOK_SECONDS)
         finally:

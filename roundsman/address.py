@@ -13,10 +13,10 @@ class InvalidAddress(ValueError):
     """The URL or the key cannot be one."""
 
 
-def service_url(text: str) -> str:
+def checked_url(text: str) -> str:
     """The URL in the form that paths are appended to. Raises InvalidAddress.
 
-    >>> service_url("http://127.0.0.1:8080/")
+    >>> checked_url("http://127.0.0.1:8080/")
     'http://127.0.0.1:8080'
     """
     expected = f"expected a URL such as {DEFAULT_URL}"
@@ -30,17 +30,25 @@ def service_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def is_loopback(url: str) -> bool:
-    """Whether the URL names this machine.
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can be reached at this host, and can reach what listens there.
 
-    >>> is_loopback("http://localhost:8080"), is_loopback("http://[::1]"), is_loopback("http://10.0.0.1")
-    (True, True, False)
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("::1"), is_loopback("0.0.0.0")
+    (True, True, True, False)
     """
-    host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        return host.lower() == "localhost"
+
+
+def is_on_this_machine(url: str) -> bool:
+    """Whether what this URL names is on this machine.
+
+    >>> is_on_this_machine("http://localhost:8080"), is_on_this_machine("http://10.0.0.1")
+    (True, False)
+    """
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 def checked_key(text: str) -> str:
@@ -56,7 +64,8 @@ def _split(text: str, expected: str) -> SplitResult:
         raise InvalidAddress(f"the service's URL holds a space or an unprintable character: {expected}")
     try:
         parts = urlsplit(text)
-        _ = parts.port  # read here, because it raises when it is no number
+        # Done here, because these raise: for a port that is no number, and for a name such as a..b.
+        _ = parts.port, (parts.hostname or "").encode("idna")
     except ValueError as error:
         raise InvalidAddress(f"{text[:200]!r} is no URL: {error}; {expected}") from None
     return parts

@@ -8,17 +8,10 @@ from rich.text import Text
 
 from roundsman.resources.job_shapes import Attempt
 from roundsman.schedule_rendering import UNITS
+from roundsman.tables import table
 from roundsman.visible import visible
 
 STATE_STYLES = {"succeeded": "green", "failed": "bold red", "canceled": "yellow", "running": "cyan", "pending": "dim"}
-
-
-def table(*titles: str) -> Table:
-    """A table in the manner of the house; the first column, which is there to be copied, is never folded."""
-    made = Table(box=None, pad_edge=False, header_style="dim")
-    for number, title in enumerate(titles):
-        made.add_column(title, no_wrap=number == 0, overflow="fold")
-    return made
 
 
 def state_text(state: str) -> Text:

@@ -27,13 +27,13 @@ from typing import Any
 
 import requests
 
-from roundsman.checking.flow_run import FlowRun, Occasion, checked_name
+from roundsman.checking.flow_run import MAX_CHECKS, FlowRun, Occasion, checked_name
 from roundsman.checking.serving import ChecklistServer, occasion_of
 from roundsman.checking.values import ObservedFlow
 from roundsman.client import Client
 from roundsman.errors import RoundsmanError
-from roundsman.processing.signals import wait_for_end
 from roundsman.processor import Job
+from roundsman.signals import work_until_end
 
 log = logging.getLogger("roundsman.checklist")
 
@@ -49,9 +49,9 @@ class Flow:
     name: str
     function: Callable[..., object]
 
-    def observe(self, occasion: Occasion, told: Callable[[str], None]) -> ObservedFlow:
+    def observe(self, occasion: Occasion, told: Callable[[str], None], *, most_checks: int) -> ObservedFlow:
         """What it observes; an exception is the check `error`, after all that was observed until then."""
-        with FlowRun(occasion, lambda line: told(f"{self.name} / {line}")) as run:
+        with FlowRun(occasion, lambda line: told(f"{self.name} / {line}"), most_checks=most_checks) as run:
             token = _current.set(run)
             try:
                 if inspect.signature(self.function).parameters:
@@ -99,10 +99,13 @@ class Checklist:
         go_on: Callable[[], object] = lambda: None,
     ) -> list[ObservedFlow]:
         """What the flows observe, one after the other; `told` what they do, `go_on` before each: it may raise."""
-        observed = []
-        for each in self.flows:
+        observed: list[ObservedFlow] = []
+        most_checks = MAX_CHECKS
+        for number, each in enumerate(self.flows, start=1):
             go_on()
-            observed.append(each.observe(occasion, told))
+            # Each of those that come after it keeps one, to say of itself that it had too many.
+            observed.append(each.observe(occasion, told, most_checks=most_checks - (len(self.flows) - number)))
+            most_checks -= len(observed[-1]["assertions"])
         return observed
 
     def _add(self, added: Flow) -> Flow:
@@ -133,9 +136,8 @@ def check(name: str, value: Any) -> None:
 def serve(checklist: Checklist, host: str = "127.0.0.1", port: int = 8090) -> None:
     """Answer the service as `worker_url`, until SIGTERM or Ctrl-C. Raises OSError when it cannot listen there."""
     with ChecklistServer(checklist.observe, host, port) as server:
-        server.start()
         log.info("observing at %s", server.url)
-        wait_for_end([server.thread], server.stop)
+        work_until_end([server.thread], server.stop)
 
 
 def work(client: Client, queue: str, checklist: Checklist, *, concurrency: int = 1) -> None:

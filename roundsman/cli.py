@@ -7,6 +7,7 @@ import click
 from roundsman.commands import (
     accepting,
     checklists,
+    dashboard,
     deliveries,
     events,
     jobs,
@@ -29,8 +30,8 @@ def roundsman() -> None:
     """Makes the rounds: checks APIs against approved snapshots, calls URLs on time, hands tasks to workers.
 
     The commands that talk to a service find it at ROUNDSMAN_URL (http://127.0.0.1:8080 when not set), with the key
-    in ROUNDSMAN_API_KEY (when not set, the one in ./roundsman-data/api-key). They exit with 4 when it is out of
-    reach or refuses.
+    in ROUNDSMAN_API_KEY (when not set, for a service on this machine, the one in ./roundsman-data/api-key). They exit
+    with 4 when it is out of reach or refuses.
     """
 
 
@@ -51,6 +52,7 @@ for command in (
     webhooks.webhooks,
     deliveries.deliveries,
     events.events,
+    dashboard.ui,
     service.migrate,
     service.api,
     service.scheduler,

@@ -21,7 +21,7 @@ from typing import Self
 
 import requests
 
-from roundsman.address import DEFAULT_URL, checked_key, is_loopback, service_url
+from roundsman.address import DEFAULT_URL, checked_key, checked_url, is_on_this_machine
 from roundsman.hanging_up import HangingUp
 from roundsman.processing.options import Options
 from roundsman.processor import Handler, Processor, run_together
@@ -60,7 +60,7 @@ class Client:
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.url = service_url(url)
+        self.url = checked_url(url)
         self._api_key = api_key
         self._pause, self._clock = pause, clock
         self._processors: list[Processor] = []
@@ -68,9 +68,9 @@ class Client:
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, self._connections)
-        self._session.trust_env = not is_loopback(self.url)
+        self._session.trust_env = not is_on_this_machine(self.url)
         self._session.auth = Bearer(None if api_key is None else checked_key(api_key))
-        transport = Transport(self.url, self._session, pause=pause, clock=clock)
+        transport = Transport(self.url, self._session, self._connections, pause=pause, clock=clock)
         self.keys = Keys(transport)
         self.checklists = Checklists(transport)
         self.runs = Runs(transport)
@@ -85,7 +85,10 @@ class Client:
 
     @classmethod
     def from_environment(cls) -> "Client":
-        """The client that ROUNDSMAN_URL and ROUNDSMAN_API_KEY describe, as the command line reads them."""
+        """The client that ROUNDSMAN_URL and ROUNDSMAN_API_KEY describe.
+
+        Unlike the command line it looks for no key in a file: without ROUNDSMAN_API_KEY it has none.
+        """
         return cls(os.environ.get("ROUNDSMAN_URL") or DEFAULT_URL, os.environ.get("ROUNDSMAN_API_KEY") or None)
 
     def sibling(self) -> "Client":

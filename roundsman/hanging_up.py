@@ -3,12 +3,27 @@
 import socket
 import threading
 import weakref
-from contextlib import suppress
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from roundsman.deadlines import Deadlines
+
+DEADLINES = Deadlines()
+
+Connected = TypeVar("Connected")
+
+
+@dataclass(slots=True)
+class Allowance:
+    """What one request may take in all."""
+
+    is_used_up: bool = False
 
 
 class HangingUp(HTTPAdapter):
@@ -16,8 +31,9 @@ class HangingUp(HTTPAdapter):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._sockets: weakref.WeakSet[Any] = weakref.WeakSet()
         self._is_over = False
+        self._allowance = Allowance()
         self._pools: dict[str, type[HTTPConnectionPool]] = {}
         super().__init__()
 
@@ -26,11 +42,15 @@ class HangingUp(HTTPAdapter):
         opened = self._opened
 
         class Connection(HTTPConnection):
-            def connect(self) -> None:
-                super().connect()
-                opened(self.sock)
+            def _new_conn(self) -> socket.socket:
+                return opened(super()._new_conn())
 
         class TlsConnection(HTTPSConnection):
+            def _new_conn(self) -> socket.socket:
+                connected = super()._new_conn()
+                # What a proxy says comes before TLS, and may trickle; a handshake has a deadline of its own.
+                return connected if self.proxy is None else opened(connected)
+
             def connect(self) -> None:
                 super().connect()
                 opened(self.sock)
@@ -57,14 +77,31 @@ class HangingUp(HTTPAdapter):
             for each in self._sockets:
                 _shut_down(each)
 
-    def _opened(self, connected: Any) -> None:
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[Allowance]:
+        """Shut the connections down as soon as what is done in here has taken so long.
+
+        The end of a connection may look like the end of an answer: whether it was this is in the allowance.
+        """
+        self._allowance = allowance = Allowance()
+        with DEADLINES.within(seconds, lambda: self._use_up(allowance)):
+            yield allowance
+
+    def _use_up(self, allowance: Allowance) -> None:
+        with self._lock:
+            allowance.is_used_up = True
+            for each in self._sockets:
+                _shut_down(each)
+
+    def _opened(self, connected: Connected) -> Connected:
         with self._lock:
             self._sockets.add(connected)
-            if self._is_over:
+            if self._is_over or self._allowance.is_used_up:
                 _shut_down(connected)
+        return connected
 
 
-def _shut_down(connected: socket.socket) -> None:
+def _shut_down(connected: Any) -> None:
     """Whoever reads from it finds its end; to close it is left to them."""
     # By another handle on the connection: a TLS socket that was shut down itself would break its reader. An OSError
     # says that it is closed already, or that the other side was first.

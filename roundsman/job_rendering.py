@@ -8,10 +8,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from roundsman.attempt_rendering import attempts_table, state_text, table
+from roundsman.attempt_rendering import attempts_table, state_text
 from roundsman.resources.job_shapes import Job
 from roundsman.resources.work import has_ended
 from roundsman.schedule_rendering import from_now
+from roundsman.tables import table
 from roundsman.visible import visible
 
 URI_CHARACTERS = 60

@@ -8,11 +8,12 @@ from types import TracebackType
 from typing import Self
 
 from roundsman.arrivals import Arrival, ArrivalHandler, Receiving
-from roundsman.local.addresses import reachable_host, service_url
+from roundsman.local.addresses import reachable_host, url_of
 from roundsman.posts import PostServer
 
 REQUEST_SECONDS = 10.0
 LOOK_SECONDS = 0.05
+MOST_AT_ONCE = 32
 
 
 class Listener:
@@ -34,7 +35,7 @@ class Listener:
         self._receiving = Receiving("", status, show, request_seconds, clock)
         self._server = _Server(host, port)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(LOOK_SECONDS,), daemon=True)
-        self.url = f"{service_url(reachable_host(host), self._server.server_address[1])}/"
+        self.url = f"{url_of(reachable_host(host), self._server.server_address[1])}/"
 
     def start(self, secret: str) -> None:
         """Answer what arrives; what this secret has signed is verified."""
@@ -61,4 +62,4 @@ class _Server(PostServer):
     receiving: Receiving
 
     def __init__(self, host: str, port: int) -> None:
-        super().__init__(host, port, ArrivalHandler)
+        super().__init__(host, port, ArrivalHandler, most_at_once=MOST_AT_ONCE)

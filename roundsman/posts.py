@@ -11,14 +11,15 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 MAX_BODY_BYTES = 1024 * 1024
-MOST_AT_ONCE = 32
+LOOK_SECONDS = 0.05
 LINGER_READS = 64
 CHUNK_BYTES = 65_536
 
 
 class PostServer(socketserver.ThreadingTCPServer):
-    """A thread for each connection, of which there are only so many; who comes beyond that is hung up on.
+    """A thread for each connection, of which there are only `most_at_once`.
 
+    One more waits for `waiting_seconds`, with all who come after it in the queue of the system, and is hung up on then.
     Raises OSError when it cannot listen there.
     """
 
@@ -26,13 +27,23 @@ class PostServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, host: str, port: int, handler: type["PostHandler"]) -> None:
-        self._free = threading.BoundedSemaphore(MOST_AT_ONCE)
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        handler: type["PostHandler"],
+        *,
+        most_at_once: int,
+        waiting_seconds: float = 0,
+    ) -> None:
+        self._free = threading.BoundedSemaphore(most_at_once)
+        self._waiting_seconds = waiting_seconds
+        self._is_ending = False
         self.address_family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         super().__init__(address, handler)  # type: ignore[arg-type]  # an IPv6 address has four parts
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._free.acquire(blocking=False):
+        if not self._free_place():
             self.shutdown_request(request)
             return
         try:
@@ -40,6 +51,18 @@ class PostServer(socketserver.ThreadingTCPServer):
         except RuntimeError:  # no thread to be had
             self._free.release()
             self.shutdown_request(request)
+
+    def shutdown(self) -> None:
+        self._is_ending = True
+        super().shutdown()
+
+    def _free_place(self) -> bool:
+        """Whether there is a place, waited for."""
+        deadline = time.monotonic() + self._waiting_seconds
+        while not self._free.acquire(timeout=LOOK_SECONDS if self._waiting_seconds else 0):
+            if self._is_ending or time.monotonic() >= deadline:
+                return False
+        return True
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
@@ -67,6 +90,18 @@ class PostHandler(BaseHTTPRequestHandler):
     def refuse(self, status: int, problem: str, body: bytes) -> None:
         """Answer what did not; `body` is what has come of it."""
         self.answer(status, f"{problem}\n".encode("utf-8", "backslashreplace"))
+
+    def is_hung_up_on(self) -> bool:
+        """Whether nobody waits for the answer any longer; to be asked when the body has come."""
+        self.connection.settimeout(0)
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        finally:
+            self.connection.settimeout(self.request_seconds)
 
     @property
     def request_seconds(self) -> float:

@@ -26,7 +26,10 @@ from roundsman.processing.job import Job
 from roundsman.processing.options import Options, TaskClient
 from roundsman.processing.performing import Handler
 from roundsman.processing.polling import take
-from roundsman.processing.signals import wait_for_end
+from roundsman.signals import work_until_end
+
+# An answer that is on its way brings tasks, which nobody would know of for as long as they are leased.
+HANGING_UP_SECONDS = 0.4
 
 __all__ = ["Handler", "Job", "Processor", "run_together"]
 
@@ -51,6 +54,7 @@ class Processor:
         self._open_client = open_client
         self._stopping = threading.Event()
         self._polling: TaskClient | None = None
+        self._hanging_up: threading.Timer | None = None
         functools.update_wrapper(self, handler)
 
     def __call__(self, job: Job) -> Any:
@@ -59,16 +63,18 @@ class Processor:
     def run(self) -> None:
         """Work until SIGTERM, Ctrl-C (both in the main thread only) or stop().
 
-        Then nothing new is taken; what is in hand has `grace_seconds` to end, and is given back after that. Once
-        stopped, it does not run again. Raises ApiError when the service refuses for good.
+        Then nothing new is taken; what is in hand has `grace_seconds` to end, and is given back after that, which
+        costs it no attempt. Once stopped, it does not run again. Raises ApiError when the service refuses for good.
         """
         run_together([self])
 
     def stop(self) -> None:
         """End run(), from whatever thread."""
         self._stopping.set()
-        if (polling := self._polling) is not None:
-            polling.hang_up()
+        if (polling := self._polling) is not None and self._hanging_up is None:
+            self._hanging_up = threading.Timer(HANGING_UP_SECONDS, polling.hang_up)
+            self._hanging_up.daemon = True
+            self._hanging_up.start()
 
     def work(self) -> None:
         """What run() does, without the signals."""
@@ -100,8 +106,6 @@ def run_together(processors: Sequence[Processor]) -> None:
             stop()
 
     threads = [threading.Thread(target=work, args=(each,), daemon=True) for each in processors]
-    for thread in threads:
-        thread.start()
-    wait_for_end(threads, stop)
+    work_until_end(threads, stop)
     if errors:
         raise errors[0]

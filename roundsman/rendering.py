@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from roundsman.tables import table
 from roundsman.visible import visible
 
 VALUE_CHARACTERS = 200
@@ -59,18 +60,16 @@ def _heading(run: Mapping[str, Any], checklist_name: str | None) -> Text:
 
 
 def _table(flows: list[Mapping[str, Any]]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("flow", "check", "result"):
-        table.add_column(title, overflow="fold")
+    made = table("flow", "check", "result", first_is_copied=False)
     for flow in flows:
         name = _text(flow, "name")
         for assertion in flow.get("assertions") or []:
             result = _text(assertion, "result")
-            table.add_row(Text(name), Text(_text(assertion, "name")), Text(result, RESULT_STYLES.get(result, "")))
+            made.add_row(Text(name), Text(_text(assertion, "name")), Text(result, RESULT_STYLES.get(result, "")))
             name = ""  # once a flow is enough
         if error := flow.get("error"):
-            table.add_row(Text(name), Text(visible(_sentence(error), limit=500), "red"), Text("ERROR", "bold red"))
-    return table
+            made.add_row(Text(name), Text(visible(_sentence(error), limit=500), "red"), Text("ERROR", "bold red"))
+    return made
 
 
 def _details(flow: Mapping[str, Any], assertion: Mapping[str, Any]) -> Iterator[Text]:

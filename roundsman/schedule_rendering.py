@@ -9,6 +9,7 @@ from rich.text import Text
 
 from roundsman.rendering import OUTCOME_STYLES
 from roundsman.resources.schedule_shapes import Counters, Occurrence, Preview, Schedule, WorkOfSchedule
+from roundsman.tables import table
 from roundsman.visible import visible
 
 STATE_STYLES = {"active": "green", "paused": "yellow", "finished": "dim", "invalid": "bold red"}
@@ -18,9 +19,9 @@ UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 def schedule_table(schedules: Sequence[Schedule], now: datetime) -> Table:
     """A line for each."""
-    table = _table("id", "name", "when", "next", "last", "counted", "state")
+    made = table("id", "name", "when", "next", "last", "counted", "state")
     for each in schedules:
-        table.add_row(
+        made.add_row(
             str(each["id"]),
             Text(visible(each["name"] or "", limit=100), "bold"),
             Text(_when(each)),
@@ -29,7 +30,7 @@ def schedule_table(schedules: Sequence[Schedule], now: datetime) -> Table:
             Text(counted(each["counters"])),
             Text(visible(each["state"], limit=20), STATE_STYLES.get(each["state"], "")),
         )
-    return table
+    return made
 
 
 def print_schedule(schedule: Schedule, occurrences: Sequence[Occurrence], now: datetime, console: Console) -> None:
@@ -45,16 +46,16 @@ def print_schedule(schedule: Schedule, occurrences: Sequence[Occurrence], now: d
             console.print(f"        {_told(instant, now)}")
     console.print(f"  counted: {counted(schedule['counters']) or 'nothing yet'}")
     if occurrences:
-        table = _table("due", "outcome", "why not", "work")
+        made = table("due", "outcome", "why not", "work")
         for each in occurrences:
-            table.add_row(
+            made.add_row(
                 Text(visible(each["scheduled_for"], limit=40)),
                 Text(visible(each["outcome"], limit=20), OCCURRENCE_STYLES.get(each["outcome"], "")),
                 Text(visible(each["reason"] or "", limit=200)),
                 Text(visible(f"{each['kind']} {each['work_id']}" if each["work_id"] else "", limit=60)),
             )
         console.print()
-        console.print(table)
+        console.print(made)
 
 
 def print_preview(preview: Preview, now: datetime, console: Console) -> None:
@@ -63,11 +64,11 @@ def print_preview(preview: Preview, now: datetime, console: Console) -> None:
     if not preview["instants"]:
         console.print("never again")
         return
-    table = _table("in", "UTC", visible(preview["timezone"], limit=100))
+    made = table("in", "UTC", visible(preview["timezone"], limit=100))
     for each in preview["instants"]:
         local = visible(each["local"], limit=40)
-        table.add_row(Text(from_now(each["utc"], now)), Text(visible(each["utc"], limit=40)), Text(local))
-    console.print(table)
+        made.add_row(Text(from_now(each["utc"], now)), Text(visible(each["utc"], limit=40)), Text(local))
+    console.print(made)
 
 
 def counted(counters: Counters) -> str:
@@ -102,13 +103,6 @@ def from_now(instant: str, now: datetime) -> str:
             parts.append(f"{number} {unit}")
     distance = " ".join(parts[:2])
     return f"in {distance}" if seconds >= 0 else f"{distance} ago"
-
-
-def _table(*titles: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in titles:
-        table.add_column(title, overflow="fold")
-    return table
 
 
 def _when(schedule: Schedule) -> str:

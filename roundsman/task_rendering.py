@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from roundsman.attempt_rendering import duration, state_text, table
+from roundsman.attempt_rendering import duration, state_text
 from roundsman.job_rendering import instant
 from roundsman.resources.task_shapes import PoppedTask, Queue, Task, TaskAttempt
+from roundsman.tables import table
 from roundsman.visible import visible
 
 CELL_CHARACTERS = 60

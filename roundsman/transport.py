@@ -8,8 +8,11 @@ from typing import Any
 
 import requests
 from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError
 
 from roundsman.errors import OverLimit, ServerUnreachable, Unavailable, UnexpectedAnswer, api_error
+from roundsman.hanging_up import HangingUp
+from roundsman.json_bytes import json_bytes
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 15.0
@@ -52,12 +55,13 @@ class Request:
 
 
 class Transport:
-    """The way to one service. `pause` and `clock` are time itself, except in tests."""
+    """The way to one service, by connections that are the session's. `pause` and `clock` are time, except in tests."""
 
     def __init__(
         self,
         url: str,
         session: requests.Session,
+        connections: HangingUp,
         *,
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
@@ -66,6 +70,7 @@ class Transport:
         self.pause = pause
         self.clock = clock
         self._session = session
+        self._connections = connections
 
     def send(self, request: Request, *, patience_seconds: float = PATIENCE_SECONDS) -> Any:
         """The JSON of a 2xx answer, None for 204.
@@ -93,33 +98,38 @@ class Transport:
         data = None
         if request.body is not None:
             headers["Content-Type"] = "application/json"
-            data = json.dumps(request.body, allow_nan=False).encode()
+            data = json_bytes(request.body)
         allowance = request.answer_seconds + request.wait_seconds
-        try:
-            with self._session.request(
-                request.method,
-                self.url + request.path,
-                params=dict(request.query),
-                data=data,
-                headers=headers,
-                timeout=(CONNECT_SECONDS, allowance),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                content = self._content(response, self.clock() + allowance)
-        except requests.RequestException as error:
-            raise ServerUnreachable(f"{self.url} is out of reach: {_reason(error, allowance)}") from error
+        # The time-outs are for each wait; the whole of an answer that trickles would take for ever.
+        failure: Exception | None = None
+        with self._connections.within(CONNECT_SECONDS + allowance) as allowed:
+            try:
+                with self._session.request(
+                    request.method,
+                    self.url + request.path,
+                    params=dict(request.query),
+                    data=data,
+                    headers=headers,
+                    timeout=(CONNECT_SECONDS, allowance),
+                    allow_redirects=False,
+                    stream=True,
+                ) as response:
+                    content = self._content(response)
+            except (requests.RequestException, HTTPError) as error:
+                failure = error
+        if allowed.is_used_up:
+            raise ServerUnreachable(f"{self.url} is out of reach: its answer does not come to an end") from failure
+        if failure is not None:
+            raise ServerUnreachable(f"{self.url} is out of reach: {_reason(failure, allowance)}") from failure
         return self._answer(request, response, content)
 
-    def _content(self, response: requests.Response, deadline: float) -> bytes:
+    def _content(self, response: requests.Response) -> bytes:
         chunks, size = [], 0
         for chunk in response.iter_content(65_536):
             chunks.append(chunk)
             size += len(chunk)
             if size > MAX_ANSWER_BYTES:
                 raise UnexpectedAnswer(f"{self.url} answered with more than {MAX_ANSWER_BYTES} bytes")
-            if self.clock() > deadline:
-                raise ServerUnreachable(f"{self.url} is out of reach: its answer does not come to an end")
         return b"".join(chunks)
 
     def _answer(self, request: Request, response: requests.Response, content: bytes) -> Any:
@@ -142,7 +152,7 @@ def _json(content: bytes) -> Any:
         return None
 
 
-def _reason(error: requests.RequestException, allowance: float) -> str:
+def _reason(error: Exception, allowance: float) -> str:
     """Why, in a person's words: what the operating system said, not through which objects it came."""
     if isinstance(error, requests.ConnectTimeout):
         return f"no connection within {CONNECT_SECONDS:g} s"
@@ -154,5 +164,7 @@ def _reason(error: requests.RequestException, allowance: float) -> str:
             break
         if isinstance(cause, OSError) and not isinstance(cause, requests.RequestException) and cause.strerror:
             return cause.strerror
+        if isinstance(cause, TimeoutError):  # in the middle of a body
+            return f"no answer within {allowance:g} s"
         cause = cause.__cause__ or cause.__context__
     return str(error)[:200]

@@ -1,15 +1,14 @@
 """`roundsman up`: everything on one machine, with one command and one process to stop."""
 
 import os
-import signal
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from types import FrameType
+from collections.abc import Mapping
+from contextlib import suppress
 
 from roundsman.local.failures import CannotStart, StopRequested
 from roundsman.local.options import Commands, UpOptions
 from roundsman.local.waiting import Stopping
+from roundsman.signals import ended_by_signals
 
 __all__ = ["UpOptions", "up"]
 
@@ -21,8 +20,9 @@ def up(options: UpOptions, *, commands: Commands | None = None, environment: Map
 
     Must be called in the main thread: signals arrive there, and children end with the thread they came from.
     """
+    stopping = Stopping()
     try:
-        with _signals() as stopping:
+        with ended_by_signals(lambda _number: stopping.request()):
             _run(options, commands or Commands(), os.environ if environment is None else environment, stopping)
     except CannotStart as error:
         _tell(str(error))
@@ -41,27 +41,6 @@ def _run(options: UpOptions, commands: Commands, environment: Mapping[str, str],
     except ModuleNotFoundError as error:
         raise CannotStart(f"the package {error.name} is not installed: pip install 'roundsman[local]'") from error
     Service(options, commands, environment, stopping=stopping, say=_say, tell=_tell).run()
-
-
-@contextmanager
-def _signals() -> Iterator[Stopping]:
-    """Turn the signals that mean "end" into a request, in here; a second one changes nothing."""
-    stopping = Stopping()
-
-    def request(_number: int, _frame: FrameType | None) -> None:
-        stopping.request()
-
-    before = {}
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        before[number] = signal.getsignal(number)
-        # Under nohup the terminal may go away.
-        if number != signal.SIGHUP or before[number] != signal.SIG_IGN:
-            signal.signal(number, request)
-    try:
-        yield stopping
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _say(text: str) -> None:

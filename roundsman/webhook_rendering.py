@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from roundsman.attempt_rendering import attempts_table, state_text, table
+from roundsman.attempt_rendering import attempts_table, state_text
 from roundsman.job_rendering import instant
 from roundsman.resources.webhook_shapes import Delivery, Event, Webhook
+from roundsman.tables import table
 from roundsman.visible import visible
 
 

@@ -73,9 +73,7 @@ def _fire_until_rest(database: Database, bell: Bell, delivery_attempts: int) -> 
     return total
 
 
-def fire_due_schedules(
-    database: Database, bell: Bell, now: datetime | None = None, *, delivery_attempts: int = 1
-) -> int:
+def fire_due_schedules(database: Database, bell: Bell, now: datetime | None = None, *, delivery_attempts: int) -> int:
     """Decide on a batch of due schedules and begin their work; how many schedules that were."""
     with database.transaction() as transaction:
         cursor = transaction.cursor

@@ -17,6 +17,10 @@ class ExpiredWork:
     error: str | None
 
 
+EXPIRED = "the worker did not finish before its lease expired"
+TIMED_OUT = "job_timed_out"
+RUN_TIMED_OUT = "job_timed_out: nothing was observed within the %s s of the run"
+
 EXPIRE = """
 WITH lost_work AS (
     SELECT id, lease_token
@@ -31,8 +35,8 @@ expired_work AS (
     SET state = CASE WHEN attempt - released < max_attempts THEN 'pending' ELSE 'failed' END,
         outcome = CASE WHEN attempt - released >= max_attempts AND kind = 'run' THEN 'error' END,
         error = CASE
-            WHEN attempt - released >= max_attempts
-            THEN format('the lease of attempt %%s expired and no attempt is left', attempt)
+            WHEN attempt - released < max_attempts THEN %(expired)s
+            ELSE format('the lease of attempt %%s expired and no attempt is left', attempt)
         END,
         lease_token = NULL,
         lease_expires_at = NULL,
@@ -47,11 +51,11 @@ closed_attempts AS (
     UPDATE attempts
     SET finished_at = coalesce(%(now)s, now()),
         outcome = 'lease_expired',
-        error = 'the worker did not finish before its lease expired'
+        error = %(expired)s
     FROM expired_work
     WHERE attempts.work_id = expired_work.id AND attempts.number = expired_work.attempt
 )
-SELECT id, account_id, kind, lane, attempt, released, max_attempts, lost_token, timeout_seconds,
+SELECT id::text, account_id, kind, lane, attempt, released, max_attempts, lost_token::text, timeout_seconds,
        checklist_id, schedule_id, scheduled_for, webhook_id, event_id, inert, error_of, trigger, spec, state, error
 FROM expired_work
 """
@@ -59,8 +63,8 @@ FROM expired_work
 
 def expire(cursor: Cursor, *, limit: int, now: datetime | None = None) -> list[ExpiredWork]:
     """Take back the leases that ran out: the work is pending again, or failed when no attempt is left."""
-    cursor.execute(EXPIRE, {"limit": limit, "now": now})
-    return [ExpiredWork(ClaimedWork._make(row[:-2]), row[-2], row[-1]) for row in cursor.fetchall()]
+    cursor.execute(EXPIRE, {"limit": limit, "now": now, "expired": EXPIRED})
+    return [ExpiredWork(ClaimedWork(*row[:-2]), row[-2], row[-1]) for row in cursor.fetchall()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,8 @@ class ExpiredTask:
     state: State
 
 
-# A lease never reaches beyond the time that its attempt has: where both end together, the time is what was up.
+# A lease never reaches beyond the time that its attempt has: where both end together, the time is what was up. What a
+# task that observes for a run has is the time of the whole run: it is not tried again when that is up.
 # The worker's name and the log of the attempt stay; who asks for the task next has another lease.
 EXPIRE_TASKS = """
 WITH lost_tasks AS (
@@ -82,7 +87,8 @@ WITH lost_tasks AS (
                SELECT attempts.started_at
                FROM attempts
                WHERE attempts.work_id = work.id AND attempts.number = work.attempt
-           ) AS timed_out
+           ) AS timed_out,
+           attempt - released >= max_attempts AS was_last
     FROM work
     WHERE kind = 'task' AND state = 'running' AND lease_expires_at <= coalesce(%(now)s, now())
     ORDER BY lease_expires_at, id
@@ -93,13 +99,14 @@ expired_tasks AS (
     UPDATE work
     SET state = CASE
             WHEN cancel_requested THEN 'canceled'
-            WHEN attempt - released < max_attempts THEN 'pending'
-            ELSE 'failed'
+            WHEN was_last OR (timed_out AND run_id IS NOT NULL) THEN 'failed'
+            ELSE 'pending'
         END,
         error = CASE
             WHEN cancel_requested THEN 'canceled as asked for, when its lease ended'
-            WHEN attempt - released < max_attempts THEN NULL
-            WHEN lost_tasks.timed_out
+            WHEN timed_out AND run_id IS NOT NULL THEN format(%(run_timed_out)s, timeout_seconds)
+            WHEN NOT was_last THEN CASE WHEN timed_out THEN %(timed_out)s ELSE %(expired)s END
+            WHEN timed_out
             THEN format(
                 'job_timed_out: attempt %%s took more than %%s s and no attempt is left', attempt, timeout_seconds
             )
@@ -108,7 +115,7 @@ expired_tasks AS (
         lease_token = NULL,
         lease_expires_at = NULL,
         finished_at = CASE
-            WHEN cancel_requested OR attempt - released >= max_attempts THEN coalesce(%(now)s, now())
+            WHEN cancel_requested OR was_last OR (timed_out AND run_id IS NOT NULL) THEN coalesce(%(now)s, now())
         END
     FROM lost_tasks
     WHERE work.id = lost_tasks.id
@@ -118,10 +125,7 @@ closed_attempts AS (
     UPDATE attempts
     SET finished_at = coalesce(%(now)s, now()),
         outcome = CASE WHEN expired_tasks.timed_out THEN 'timeout' ELSE 'lease_expired' END,
-        error = CASE
-            WHEN expired_tasks.timed_out THEN 'job_timed_out'
-            ELSE 'the worker did not finish before its lease expired'
-        END
+        error = CASE WHEN expired_tasks.timed_out THEN %(timed_out)s ELSE %(expired)s END
     FROM expired_tasks
     WHERE attempts.work_id = expired_tasks.id AND attempts.number = expired_tasks.attempt
 )
@@ -132,5 +136,14 @@ FROM expired_tasks
 
 def expire_tasks(cursor: Cursor, *, limit: int, now: datetime | None = None) -> list[ExpiredTask]:
     """Take back the leases of external workers that ran out: the tasks can be popped again, or have ended."""
-    cursor.execute(EXPIRE_TASKS, {"limit": limit, "now": now})
+    cursor.execute(
+        EXPIRE_TASKS,
+        {
+            "limit": limit,
+            "now": now,
+            "expired": EXPIRED,
+            "timed_out": TIMED_OUT,
+            "run_timed_out": RUN_TIMED_OUT,
+        },
+    )
     return [ExpiredTask(*row) for row in cursor.fetchall()]

@@ -1,11 +1,12 @@
 """The scheduler's loop: a few verbs, saying whether there is more to do, and a sleep until something is due."""
 
-import time
 from collections import Counter
+from collections.abc import Sequence
 
 import structlog
 
-from scheduler import due, sweep, unattended
+from scheduler import due, sweep
+from scheduler.chores import Chore, stop_all
 from scheduler.store import seconds_until_due
 from scheduler.wake_up import WakeUp
 from shared.database import Database
@@ -19,7 +20,7 @@ SHORTEST_SLEEP_SECONDS = 0.002  # Postgres keeps microseconds, a sleep does not:
 
 
 class Loop:
-    """Runs until its wake-up is stopped; several may run at once, on one machine or many."""
+    """Runs until its wake-up is stopped, and its chores with it; several may run at once, on one machine or many."""
 
     def __init__(
         self,
@@ -29,19 +30,25 @@ class Loop:
         *,
         sweep_seconds: float,
         delivery_attempts: int,
-        queue_unattended_seconds: float = 600,
+        chores: Sequence[Chore],
     ) -> None:
-        self.counters: Counter[str] = Counter()
+        self._counters: Counter[str] = Counter()
         self._database = database
         self._bell = bell
         self._wake_up = wake_up
         self._sweep_seconds = sweep_seconds
         self._delivery_attempts = delivery_attempts
-        self._queue_unattended_seconds = queue_unattended_seconds
-        self._next_watch = 0.0
+        self._chores = chores
         self._heartbeat = Heartbeat(database, "scheduler")
 
+    @property
+    def counters(self) -> dict[str, int]:
+        """What has been done so far, the chores included."""
+        return self._counters | {chore.counter: chore.total for chore in self._chores}
+
     def run(self) -> None:
+        for chore in self._chores:
+            chore.start()
         while not self._wake_up.is_stopping:
             try:
                 pause = self.run_once()
@@ -54,16 +61,16 @@ class Loop:
                 log.exception("round_broke")
                 pause = 1.0
             self._wake_up.sleep(pause)
+        stop_all(self._chores)
         self._heartbeat.stop()
 
     def run_once(self) -> float:
         """One round of the loop; how long to sleep before the next, 0 when there is more to do."""
         fired = due.fire_all_due(self._database, self._bell, delivery_attempts=self._delivery_attempts)
-        self.counters["schedules_fired"] += fired
+        self._counters["schedules_fired"] += fired
         more = sweep.expire_leases(self._database, self._bell, delivery_attempts=self._delivery_attempts)
         more |= sweep.expire_leases_of_tasks(self._database, self._bell, delivery_attempts=self._delivery_attempts)
-        self.counters["rung"] += sweep.ring_for_due_work(self._database, self._bell)
-        self._watch_queues()
+        self._counters["rung"] += sweep.ring_for_due_work(self._database, self._bell)
         self._heartbeat.beat(self.counters)
         if more or fired >= due.SCHEDULES_AT_ONCE:
             return 0.0
@@ -72,14 +79,3 @@ class Loop:
         if next_due is None:
             return self._sweep_seconds
         return min(self._sweep_seconds, max(SHORTEST_SLEEP_SECONDS, next_due))
-
-    def _watch_queues(self) -> None:
-        if time.monotonic() < self._next_watch:
-            return
-        self._next_watch = time.monotonic() + min(unattended.LOOK_SECONDS, self._queue_unattended_seconds)
-        self.counters["queues_told_of"] += unattended.watch_queues(
-            self._database,
-            self._bell,
-            after_seconds=self._queue_unattended_seconds,
-            delivery_attempts=self._delivery_attempts,
-        )

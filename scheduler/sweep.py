@@ -5,16 +5,18 @@ from uuid import UUID
 
 import structlog
 
-from scheduler import expiry
+from scheduler import expiry, overdue_runs
+from scheduler.chores import Done
 from scheduler.expiry import ExpiredWork
 from shared import task_ends
 from shared.crash_points import CrashPoint, reach
 from shared.database import Cursor, Database
-from shared.event_data import job_ended, run_finished, schedule_paused
+from shared.event_data import run_finished, schedule_paused
 from shared.queues import Bell
-from shared.store import error_calls, events, schedules, work
+from shared.store import error_calls, events, schedules
 from shared.store.events import NewEvent
 from shared.store.work import FinishedAttempt
+from shared.task_ends import Consequences
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +33,7 @@ def expire_leases(database: Database, bell: Bell, *, delivery_attempts: int) -> 
         reach(CrashPoint.SCHEDULER_BEFORE_COMMIT)
     reach(CrashPoint.SCHEDULER_AFTER_COMMIT)
     if expired:
-        log.warning("leases_expired", count=len(expired), ids=[str(item.work.id) for item in expired[:10]])
+        log.warning("leases_expired", count=len(expired), ids=[item.work.id for item in expired[:10]])
         bell.announce(item.work.id for item in failed)
     if deliveries:
         bell.ring(deliveries)
@@ -49,40 +51,66 @@ def expire_leases_of_tasks(database: Database, bell: Bell, *, delivery_attempts:
     reach(CrashPoint.SCHEDULER_AFTER_COMMIT)
     if expired:
         log.info("leases_of_tasks_expired", count=len(expired), ids=[str(item.id) for item in expired[:10]])
-        bell.announce(follows.ended)
-        bell.announce_tasks(follows.queues | {(item.account_id, item.queue) for item in expired})
+        bell.announce_tasks((item.account_id, item.queue) for item in expired)
+        _tell(bell, follows)
+    return len(expired) == LEASES_AT_ONCE
+
+
+def end_overdue_runs(database: Database, bell: Bell, *, delivery_attempts: int) -> Done:
+    """End a batch of runs that wait for their tasks although their time is up."""
+    with database.transaction() as transaction:
+        cursor = transaction.cursor
+        ended = overdue_runs.end_overdue(cursor, limit=LEASES_AT_ONCE)
+        follows = task_ends.follow(cursor, ended, delivery_attempts=delivery_attempts)
+    if ended:
+        log.info("runs_overdue", count=len(ended), tasks=[str(id) for id in ended[:10]])
+        _tell(bell, follows)
+    return Done(len(ended), there_is_more=len(ended) == LEASES_AT_ONCE)
+
+
+def _tell(bell: Bell, follows: Consequences) -> None:
+    bell.announce(follows.ended)
+    bell.announce_tasks(follows.queues)
     if follows.to_ring:
         bell.ring(follows.to_ring)
-    return len(expired) == LEASES_AT_ONCE
 
 
 def _tell_of_failures(cursor: Cursor, failed: Sequence[ExpiredWork], delivery_attempts: int) -> list[UUID]:
     """What follows from work that has failed with its last lease; the ids of the deliveries that tell of it."""
     ids = [item.work.id for item in failed]
     error_calls.begin(cursor, ids)
-    happened = [event for item in failed if (event := _event_of(item)) is not None]
+    happened = [_run_finished(item) for item in failed if item.work.kind == "run"]
     paused = schedules.pause_after(cursor, ids)
     happened += [schedule_paused(each.account_id, each.id, each.name, each.note) for each in paused]
-    return events.record(cursor, happened, delivery_attempts=delivery_attempts)
+    jobs = [item.work.id for item in failed if item.work.kind == "job"]
+    return [
+        *events.record(cursor, happened, delivery_attempts=delivery_attempts),
+        *events.record_ended_jobs(cursor, jobs, delivery_attempts=delivery_attempts),
+    ]
 
 
-def _event_of(item: ExpiredWork) -> NewEvent | None:
-    outcome = "error" if item.work.kind == "run" else None
-    end = FinishedAttempt(item.work.id, item.work.lease_token, "failed", "failed", outcome=outcome, error=item.error)
-    match item.work.kind:
-        case "run":
-            return run_finished(item.work, end)
-        case "job":
-            return job_ended(item.work, end)
-        case _:
-            return None
+def _run_finished(item: ExpiredWork) -> NewEvent:
+    work = item.work
+    return run_finished(
+        work, FinishedAttempt(work.id, work.lease_token, "failed", "failed", outcome="error", error=item.error)
+    )
+
+
+DUE = """
+SELECT id
+FROM work
+WHERE state = 'pending' AND kind IN ('run', 'job', 'delivery') AND due_at <= now()
+ORDER BY due_at
+LIMIT %(limit)s
+"""
 
 
 def ring_for_due_work(database: Database, bell: Bell) -> int:
     """Ring for work that is due and was not begun; how much of it there is, up to a ring's worth."""
     with database.reading() as cursor:
         released = schedules.release_held(cursor, None)
-        ids = work.due(cursor, limit=LEASES_AT_ONCE)
+        cursor.execute(DUE, {"limit": LEASES_AT_ONCE})
+        ids = [row[0] for row in cursor.fetchall()]
     bell.announce_tasks({(item.account_id, item.queue) for item in released if item.queue is not None})
     if ids:
         bell.ring(ids)

@@ -20,7 +20,8 @@ MOST_COUNTED = 100_000  # tasks; nobody reads a larger number more closely
 
 @dataclass(frozen=True, slots=True)
 class WatchedQueue:
-    """A queue that nobody asked for its tasks for long; `change` says whether that has just become news.
+    """A queue that was looked at; `change` says whether it has just become news that nobody asks for its tasks, or
+    that somebody does again.
 
     `seconds` tells how long the oldest due task has waited, or, of a queue that is attended again, how long it was not.
     """
@@ -32,49 +33,78 @@ class WatchedQueue:
     seconds: float | None
 
 
-# The oldest of the due tasks is found by one probe for each priority. Whoever pops, or watches as well, holds his rows
-# only for a moment: what is locked is left for the next look, and what has changed meanwhile is looked at again.
+# Looked at are the queues with tasks that wait, found by one probe of the index each, and those that were told of: what
+# else was ever pushed or popped costs nothing. A queue that was pruned while somebody pushed is made known again, to be
+# judged with the next look. Whoever pops, or watches as well, holds his rows only for a moment: what is locked is left
+# for the next look, and what has changed meanwhile is looked at again.
 WATCH = """
-WITH watched_queues AS (
-    SELECT account_id, name, unattended_since,
-           make_interval(secs => coalesce(unattended_after_seconds, %(after_seconds)s)) AS unattended_after
-    FROM queues
-    WHERE (account_id, name) > (%(after_account_id)s, %(after_name)s)
-      AND (
-          unattended_since IS NOT NULL
-          OR coalesce(last_popped_at, '-infinity') <= coalesce(%(now)s, now())
-             - make_interval(secs => coalesce(unattended_after_seconds, %(after_seconds)s))
-      )
+WITH RECURSIVE waiting_queues AS (
+    (
+        SELECT account_id, queue AS name
+        FROM work
+        WHERE state = 'pending' AND kind = 'task'
+          AND (account_id, queue) > (%(after_account_id)s, %(after_name)s)
+        ORDER BY account_id, queue
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT next_queue.account_id, next_queue.name
+    FROM waiting_queues
+    CROSS JOIN LATERAL (
+        SELECT account_id, queue AS name
+        FROM work
+        WHERE state = 'pending' AND kind = 'task'
+          AND (account_id, queue) > (waiting_queues.account_id, waiting_queues.name)
+        ORDER BY account_id, queue
+        LIMIT 1
+    ) AS next_queue
+),
+watched_queues AS (
+    SELECT account_id, name
+    FROM (
+        (
+            SELECT account_id, name
+            FROM waiting_queues
+            LIMIT %(limit)s
+        )
+        UNION
+        (
+            SELECT account_id, name
+            FROM queues
+            WHERE unattended_since IS NOT NULL AND (account_id, name) > (%(after_account_id)s, %(after_name)s)
+            ORDER BY account_id, name
+            LIMIT %(limit)s
+        )
+    ) AS found_queues
     ORDER BY account_id, name
     LIMIT %(limit)s
 ),
-judged_queues AS (
-    SELECT watched_queues.*, oldest_task.due_at AS oldest_due_at
+remembered_queues AS (
+    INSERT INTO queues (account_id, name)
+    SELECT account_id, name
     FROM watched_queues
+    WHERE NOT EXISTS (
+        SELECT 1
+        FROM queues
+        WHERE queues.account_id = watched_queues.account_id AND queues.name = watched_queues.name
+    )
+    ON CONFLICT (account_id, name) DO NOTHING
+),
+suspect_queues AS (
+    SELECT account_id, name, unattended_since,
+           make_interval(secs => coalesce(unattended_after_seconds, %(after_seconds)s)) AS unattended_after
+    FROM watched_queues
+    JOIN queues USING (account_id, name)
+    WHERE unattended_since IS NOT NULL
+       OR coalesce(last_popped_at, '-infinity') <= coalesce(%(now)s, now())
+          - make_interval(secs => coalesce(unattended_after_seconds, %(after_seconds)s))
+),
+judged_queues AS (
+    SELECT suspect_queues.*, oldest_task.due_at AS oldest_due_at
+    FROM suspect_queues
     CROSS JOIN LATERAL (
-        WITH RECURSIVE first_tasks AS (
-            (
-                SELECT priority, due_at
-                FROM work
-                WHERE account_id = watched_queues.account_id AND queue = watched_queues.name
-                  AND state = 'pending' AND kind = 'task'
-                ORDER BY priority DESC, due_at, id
-                LIMIT 1
-            )
-            UNION ALL
-            SELECT next_task.priority, next_task.due_at
-            FROM first_tasks
-            CROSS JOIN LATERAL (
-                SELECT priority, due_at
-                FROM work
-                WHERE account_id = watched_queues.account_id AND queue = watched_queues.name
-                  AND state = 'pending' AND kind = 'task' AND work.priority < first_tasks.priority
-                ORDER BY priority DESC, due_at, id
-                LIMIT 1
-            ) AS next_task
-        )
         SELECT min(due_at) AS due_at
-        FROM first_tasks
+        FROM waiting_priorities(suspect_queues.account_id, suspect_queues.name)
         WHERE due_at <= coalesce(%(now)s, now())
     ) AS oldest_task
 ),
@@ -153,7 +183,7 @@ def watch_queues(database: Database, bell: Bell, *, after_seconds: float, delive
 def watch(
     cursor: Cursor, *, after: WatchedQueue | None, after_seconds: float, limit: int, now: datetime | None = None
 ) -> list[WatchedQueue]:
-    """Look at queues that nobody asked for long, from behind `after` on, and note down what has changed for them."""
+    """Look at queues that may have to be told of, from behind `after` on, and note down what has changed for them."""
     cursor.execute(
         WATCH,
         {

@@ -13,9 +13,9 @@ import psycopg2.extras
 from psycopg2.extensions import connection as Connection  # noqa: N812 (a class that the driver spells in lower case)
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from shared.errors import DatabaseUnavailable
+from shared.errors import CommitUnknown, DatabaseBusy, DatabaseUnavailable
 
-__all__ = ["Connection", "Cursor", "Database", "Transaction", "only_row"]
+__all__ = ["Connection", "Cursor", "Database", "Transaction", "only_row", "read_json"]
 
 psycopg2.extras.register_uuid()  # type: ignore[no-untyped-call]  # the stubs leave it bare
 
@@ -28,13 +28,19 @@ def _number(digits: str) -> int | float:
     return number if -LARGEST_INTEGER <= number <= LARGEST_INTEGER else float(digits)
 
 
-psycopg2.extras.register_default_jsonb(loads=json.JSONDecoder(parse_int=_number).decode, globally=True)
+read_json: Callable[[str], Any] = json.JSONDecoder(parse_int=_number).decode
+psycopg2.extras.register_default_jsonb(loads=read_json, globally=True)
 
+CONNECT_SECONDS = 3
+STATEMENT_SECONDS = 15.0
 IDLE_IN_TRANSACTION_SECONDS = 10.0
+
+# A statement that took too long, a deadlock, locks that were not to be had: Postgres itself is well.
+GIVEN_UP = frozenset({"57014", "40P01", "55P03"})
 
 # A server that went away must be noticed within seconds, also when it went without a word.
 CONNECT_OPTIONS: dict[str, Any] = {
-    "connect_timeout": 3,
+    "connect_timeout": CONNECT_SECONDS,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
@@ -63,7 +69,7 @@ class Database:
     """A pool of at most `size` connections; asking for one waits `wait_seconds`, then raises DatabaseUnavailable."""
 
     def __init__(
-        self, url: str, *, size: int, name: str, wait_seconds: float = 5.0, statement_seconds: float = 15.0
+        self, url: str, *, size: int, name: str, wait_seconds: float = 5.0, statement_seconds: float = STATEMENT_SECONDS
     ) -> None:
         self._url = url
         self._options = CONNECT_OPTIONS | {
@@ -88,9 +94,21 @@ class Database:
                 try:
                     yield transaction
                 except BaseException:
-                    connection.rollback()
+                    if not connection.closed:
+                        connection.rollback()
                     raise
-                connection.commit()
+                _commit(connection)
+        transaction.committed()
+
+    @contextmanager
+    def statement(self) -> Iterator[Transaction]:
+        """One statement that writes, which is its own transaction: no BEGIN and COMMIT around it."""
+        with self._connection() as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                transaction = Transaction(cursor)
+                with _unknown_if_unanswered():
+                    yield transaction
         transaction.committed()
 
     @contextmanager
@@ -119,7 +137,7 @@ class Database:
                 yield connection
             except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
                 connection.close()
-                raise DatabaseUnavailable(str(error).strip()) from error
+                raise _as_ours(error) from error
             finally:
                 if connection.closed:
                     pass
@@ -146,6 +164,27 @@ class Database:
         except psycopg2.OperationalError as error:
             raise DatabaseUnavailable(str(error).strip()) from error
         return connection
+
+
+def _commit(connection: Connection) -> None:
+    with _unknown_if_unanswered():
+        connection.commit()
+
+
+@contextmanager
+def _unknown_if_unanswered() -> Iterator[None]:
+    """Of what Postgres refuses it says so, with a code: when it says nothing, it may have committed."""
+    try:
+        yield
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        if error.pgcode is None:
+            raise CommitUnknown(str(error).strip()) from error
+        raise
+
+
+def _as_ours(error: psycopg2.Error) -> DatabaseUnavailable:
+    kind = DatabaseBusy if error.pgcode in GIVEN_UP else DatabaseUnavailable
+    return kind(str(error).strip())
 
 
 def _hung_up(connection: Connection) -> bool:

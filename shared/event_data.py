@@ -40,21 +40,6 @@ def run_finished(work: ClaimedWork, attempt: FinishedAttempt) -> NewEvent:
     return NewEvent(work.account_id, "run.finished", data)
 
 
-def job_ended(work: ClaimedWork, attempt: FinishedAttempt) -> NewEvent:
-    """A job has succeeded, or has failed for good."""
-    data = {
-        "job_id": str(work.id),
-        "uri": work.spec.get("uri"),
-        "schedule_id": work.schedule_id,
-        "scheduled_for": _instant(work),
-        "attempts": work.counted_attempt,
-        "status_code": attempt.status_code,
-        "error": attempt.error,
-        "error_of": str(work.error_of) if work.error_of else None,
-    }
-    return NewEvent(work.account_id, f"job.{attempt.state}", data)
-
-
 def task_ended(task: EndedTask) -> NewEvent:
     """A task has succeeded, or has failed for good; what it brought is read from the task itself."""
     data = {
@@ -97,7 +82,7 @@ def occurrences_left_out(
 
 def _run(work: ClaimedWork) -> dict[str, Any]:
     return {
-        "run_id": str(work.id),
+        "run_id": work.id,
         "checklist_id": work.checklist_id,
         "schedule_id": work.schedule_id,
         "scheduled_for": _instant(work),

@@ -51,7 +51,7 @@ class Bell:
         self._silent_until = 0.0
         self._lock = threading.Lock()
 
-    def ring(self, ids: Collection[UUID]) -> bool:
+    def ring(self, ids: Collection[UUID | str]) -> bool:
         """Wake a worker for this work; whether a ring is on its way.
 
         A ring still waiting will be answered after this moment, hence after our commit: it serves for us too.
@@ -75,7 +75,7 @@ class Bell:
             return False
         return True
 
-    def announce(self, ids: Iterable[UUID]) -> None:
+    def announce(self, ids: Iterable[UUID | str]) -> None:
         """Tell whoever waits for them that these pieces of work have ended."""
         self._publish(FINISHED_CHANNEL, " ".join(str(id) for id in ids))
 

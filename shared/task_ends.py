@@ -7,7 +7,7 @@ from uuid import UUID
 from shared.database import Cursor
 from shared.event_data import run_finished, schedule_paused, task_ended
 from shared.store import events, run_tasks, schedules
-from shared.store.ended_tasks import ended_tasks
+from shared.store.ended_tasks import EndedTask, ended_tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,18 @@ def follow(cursor: Cursor, task_ids: Sequence[UUID], *, delivery_attempts: int) 
 
     Webhooks are told of success and of failure, but not of a cancellation, which somebody asked for.
     """
-    tasks = ended_tasks(cursor, task_ids)
+    return follow_ends(cursor, ended_tasks(cursor, task_ids), delivery_attempts=delivery_attempts)
+
+
+def follow_ends(cursor: Cursor, tasks: Sequence[EndedTask], *, delivery_attempts: int) -> Consequences:
+    """As `follow`, of tasks that the caller knows to have ended; in the order of their ids."""
     if not tasks:
         return Consequences()
     happened = [task_ended(task) for task in tasks if task.state != "canceled"]
     runs = run_tasks.end_runs(cursor, [task.id for task in tasks if task.run_id is not None])
     happened += [run_finished(run.work, run.attempt) for run in runs if run.attempt.state == "failed"]
-    ended = {task.id: task.schedule_id for task in tasks} | {run.work.id: run.work.schedule_id for run in runs}
+    ended = {task.id: task.schedule_id for task in tasks}
+    ended |= {UUID(run.work.id): run.work.schedule_id for run in runs}
     of_schedules = {id: schedule_id for id, schedule_id in ended.items() if schedule_id is not None}
     released = []
     if of_schedules:

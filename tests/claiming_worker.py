@@ -9,11 +9,9 @@ from shared.database import Cursor, Database
 from shared.settings import Settings
 from shared.store.events import NewEvent
 from shared.store.work import ClaimedWork
-from tests.pieces import an_end
-from worker.claiming import Claimed, Claiming
-from worker.performer import Ended, Prepared
-
-LaneRoom = Callable[[Iterable[str]], Mapping[str, int]]
+from worker.claiming import Claimed, Claiming, LaneRoomOf
+from worker.performer import End, Ended, Prepared
+from worker.room import LaneRoom, Room
 
 IN_LANES = """
 INSERT INTO work (account_id, kind, lane, max_attempts, timeout_seconds, due_at)
@@ -35,8 +33,8 @@ class TellingPerformer:
     def prepare(self, cursor: Cursor, items: Sequence[ClaimedWork]) -> list[Prepared]:
         return [Prepared(item, event=NewEvent(item.account_id, "run.started", {})) for item in items]
 
-    async def perform(self, piece: Prepared, timeout_seconds: float) -> Ended:
-        return Ended(piece.work, an_end(piece.work))
+    def perform(self, piece: Prepared, timeout_seconds: float, end: End) -> Callable[[], object]:
+        raise NotImplementedError
 
     def record(self, cursor: Cursor, ended: Sequence[Ended]) -> list[NewEvent]:
         return []
@@ -53,13 +51,18 @@ def claiming(database: Database, settings: Settings) -> Claiming:
     return Claiming(database, performers, worker="test", settings=settings)
 
 
-def any_room(lanes: Iterable[str]) -> Mapping[str, int]:
+def room_of(most: int) -> Room:
+    """Room for so much, of whatever account; nothing waits for lanes."""
+    return Room(now=most, ahead=0, free=100 * most, held={})
+
+
+def any_room(lanes: Iterable[str]) -> Mapping[str, LaneRoom]:
     """No lane has been used lately."""
-    return {}
+    return dict.fromkeys(lanes, LaneRoom(32, 0))
 
 
-def no_room_but(free: Mapping[str, int]) -> LaneRoom:
-    return lambda lanes: {lane: free.get(lane, 0) for lane in lanes}
+def room_only_in(free: Mapping[str, int], *, usual: int = 0) -> LaneRoomOf:
+    return lambda lanes: {lane: LaneRoom(free.get(lane, usual), 0) for lane in lanes}
 
 
 def lanes_of(claimed: Claimed) -> Counter[str]:

@@ -4,7 +4,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from uuid import UUID
 
 import pytest
 
@@ -14,7 +13,7 @@ from shared.store.work import ClaimedWork
 from tests.pieces import an_end
 from worker import dispatch as module
 from worker.dispatch import Dispatch
-from worker.performer import Ended, Prepared
+from worker.performer import End, Ended, Prepared, in_task
 
 CONCURRENCY = 4
 CALLS_PER_LANE = 2
@@ -26,7 +25,7 @@ class HeldPerformer:
 
     def __init__(self) -> None:
         self.begun: list[Prepared] = []
-        self._ends: dict[UUID, asyncio.Future[Ended]] = {}
+        self._ends: dict[str, asyncio.Future[Ended]] = {}
         self._changed = threading.Condition()
 
     def prepare(self, cursor: Cursor, items: Sequence[ClaimedWork]) -> list[Prepared]:
@@ -35,7 +34,10 @@ class HeldPerformer:
     def record(self, cursor: Cursor, ended: Sequence[Ended]) -> list[NewEvent]:
         raise NotImplementedError
 
-    async def perform(self, piece: Prepared, timeout_seconds: float) -> Ended:
+    def perform(self, piece: Prepared, timeout_seconds: float, end: End) -> Callable[[], object]:
+        return in_task(self._perform(piece), end)
+
+    async def _perform(self, piece: Prepared) -> Ended:
         end: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self._ends[piece.work.id] = end
         with self._changed:
@@ -49,9 +51,10 @@ class HeldPerformer:
             assert self._changed.wait_for(lambda: len(self.begun) >= count, 5), f"{len(self.begun)} instead of {count}"
             return list(self.begun)
 
-    def end(self, piece: Prepared, outcome: str = "succeeded") -> None:
+    def end(self, piece: Prepared, outcome: str = "succeeded", elapsed_ms: int | None = 1) -> None:
+        """Let it end like this; without `elapsed_ms` nobody was called for it."""
         end = self._ends[piece.work.id]
-        ended = Ended(piece.work, an_end(piece.work, outcome))
+        ended = Ended(piece.work, an_end(piece.work, outcome, elapsed_ms=elapsed_ms))
         end.get_loop().call_soon_threadsafe(end.set_result, ended)
 
     def break_down(self, piece: Prepared) -> None:

@@ -5,6 +5,7 @@ from typing import NoReturn, cast
 
 from shared.database import Database
 from tests.claiming import claim
+from tests.performing import end_of, finished
 from worker.finishing import Finishing
 from worker.outbound import Outbound
 from worker.performer import Ended
@@ -23,7 +24,8 @@ def judge_due_runs(database: Database) -> list[Ended]:
     performer = RunPerformer(cast(Outbound, NobodyIsCalled()))
     with database.transaction() as transaction:
         pieces = performer.prepare(transaction.cursor, claim(transaction.cursor, limit=100))
-    ended = [asyncio.run(performer.perform(piece, 5)) for piece in pieces]
-    held = Finishing(database, {"run": performer}, delivery_attempts=1).finish_batch(ended)
-    assert held == {item.work.id for item in ended}
+    ended = [asyncio.run(end_of(performer, piece, 5)) for piece in pieces]
+    assert finished(Finishing(database, {"run": performer}, delivery_attempts=1), ended) == {
+        item.work.id for item in ended
+    }
     return ended

@@ -1,9 +1,9 @@
 """Work performed as a worker process does it, but a batch at a time and in the thread of the test."""
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from ipaddress import ip_network
-from uuid import UUID
 
 import pytest
 
@@ -18,6 +18,18 @@ from worker.outbound import Outbound
 from worker.performer import Ended, Performer, Prepared
 
 
+async def end_of(performer: Performer, piece: Prepared, timeout_seconds: float) -> Ended:
+    """How the piece of work ends that is performed now, on the loop that runs here."""
+    ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+    performer.perform(piece, timeout_seconds, lambda make, of: ended.set_result(make(of)))
+    return await ended
+
+
+def finished(finishing: Finishing, ended: Sequence[Ended]) -> set[str]:
+    """Finish these as one batch; the ids of those whose lease was still held."""
+    return {id for _, held in finishing.finish_batch(ended) for id in held}
+
+
 class Caller:
     """Claims what is due, calls out over `outbound`, and finishes."""
 
@@ -25,7 +37,7 @@ class Caller:
         self._database = database
         self._outbound = outbound
         self._performers: Mapping[str, Performer] = {
-            "job": JobPerformer(outbound),
+            "job": JobPerformer(outbound, delivery_attempts=7),
             "delivery": DeliveryPerformer(outbound, settings),
         }
         self._finishing = Finishing(database, self._performers, delivery_attempts=settings.delivery_attempts)
@@ -43,15 +55,14 @@ class Caller:
     def call(self, pieces: list[Prepared], *, timeout_seconds: float = 5) -> list[Ended]:
         """Make the calls, all at once; nothing is recorded yet."""
 
-        async def on_the_loop(piece: Prepared) -> Ended:
-            return await self._performers[piece.work.kind].perform(piece, timeout_seconds)
-
-        calls = [self._outbound.submit(on_the_loop(piece)) for piece in pieces]
+        calls = [
+            self._outbound.submit(end_of(self._performers[piece.work.kind], piece, timeout_seconds)) for piece in pieces
+        ]
         return [call.result(timeout_seconds + 5) for call in calls]
 
-    def finish(self, ended: list[Ended]) -> set[UUID]:
+    def finish(self, ended: list[Ended]) -> set[str]:
         """Finish these as one batch; the ids of those whose lease was still held."""
-        return self._finishing.finish_batch(ended)
+        return finished(self._finishing, ended)
 
     def perform_due(self, *, timeout_seconds: float = 5, now: datetime | None = None) -> list[Ended]:
         """Claim and perform what is due, a batch with all its leases held to the end."""

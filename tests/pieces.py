@@ -10,14 +10,14 @@ from worker.performer import Prepared
 def a_claimed(**fields: Any) -> ClaimedWork:
     """The first of four attempts of a job that somebody asked for, unless `fields` say otherwise."""
     defaults: dict[str, Any] = {
-        "id": uuid4(),
+        "id": str(uuid4()),
         "account_id": 1,
         "kind": "job",
         "lane": "127.0.0.1:9",
         "attempt": 1,
         "released": 0,
         "max_attempts": 4,
-        "lease_token": uuid4(),
+        "lease_token": str(uuid4()),
         "timeout_seconds": 30,
         "checklist_id": None,
         "schedule_id": None,

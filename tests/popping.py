@@ -39,4 +39,5 @@ def a_popped_task(
 def end(cursor: Cursor, task: PoppedTask, state: work.State = "succeeded", **fields: Any) -> None:
     """End the attempt like this; the lease must still be held."""
     outcome: Any = "succeeded" if state == "succeeded" else "failed"
-    assert work.finish(cursor, [FinishedAttempt(task.id, task.lease_token, state, outcome, **fields)]) == {task.id}
+    ended = FinishedAttempt(str(task.id), str(task.lease_token), state, outcome, **fields)
+    assert work.finish(cursor, [ended]) == {ended.id}

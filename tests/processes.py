@@ -60,10 +60,10 @@ class ServiceProcess:
 class RunningApi(ServiceProcess):
     """The API behind gunicorn on a free port, called through HTTP with the key of a fresh account."""
 
-    def __init__(self, *, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(self, *, environment: Mapping[str, str], log: Path, module: str = "api") -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        super().__init__("api", environment={**environment, "ROUNDSMAN_PORT": str(port)}, log=log)
+        super().__init__(module, environment={**environment, "ROUNDSMAN_PORT": str(port)}, log=log)
         self.session = requests.Session()
         self.session.trust_env = False
 

@@ -29,7 +29,7 @@ class WorkRow:
     result: Any
 
 
-def work_row(cursor: Cursor, work_id: UUID) -> WorkRow:
+def work_row(cursor: Cursor, work_id: UUID | str) -> WorkRow:
     cursor.execute(WORK, {"id": work_id})
     return WorkRow(*only_row(cursor))
 
@@ -42,7 +42,7 @@ ORDER BY number
 """
 
 
-def attempts(cursor: Cursor, work_id: UUID) -> list[tuple[int, str | None]]:
+def attempts(cursor: Cursor, work_id: UUID | str) -> list[tuple[int, str | None]]:
     """Number and outcome of every attempt; the outcome is None for one that has not ended."""
     cursor.execute(ATTEMPTS, {"id": work_id})
     return cursor.fetchall()

@@ -6,11 +6,13 @@ import pkgutil
 
 import pytest
 
+import api.dashboard
 import shared.domain
 
 MODULES = [
     *(f"shared.domain.{module.name}" for module in pkgutil.iter_modules(shared.domain.__path__)),
     "api.cron_sentence",
+    *(f"api.dashboard.{module.name}" for module in pkgutil.iter_modules(api.dashboard.__path__)),
     "api.paging",
     "api.schedule_targets",
     "api.schemas.fields",

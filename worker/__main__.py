@@ -8,14 +8,15 @@ import structlog
 
 from shared.database import Database
 from shared.logs import configure_logs
+from shared.open_files import raise_limit
 from shared.queues import Bell
 from shared.settings import settings_of_process
 from worker import jobs
 from worker.deliveries import DeliveryPerformer
-from worker.dispatch import SLOW_FOR_EACH_PLACE
 from worker.http_jobs import JobPerformer
 from worker.outbound import Outbound
 from worker.performer import Performer
+from worker.places import SLOW_FOR_EACH_PLACE
 from worker.ring_worker import answer_rings
 from worker.rounds import Rounds
 from worker.runs import RunPerformer
@@ -35,6 +36,7 @@ def main() -> None:
     if not 1 <= concurrency <= 1_000:
         parser.error("--concurrency must be a whole number from 1 to 1000")
     configure_logs("worker", settings.log_format, settings.log_level)
+    raise_limit()
     # libcurl looks names up on a pool of threads: a name server that is silent must not keep them for half a minute.
     os.environ.setdefault("RES_OPTIONS", "timeout:2 attempts:2")
 
@@ -43,7 +45,7 @@ def main() -> None:
     with Outbound(concurrency=concurrency * CALLS_FOR_EACH_PLACE, allow=settings.egress_allow) as outbound:
         performers: dict[str, Performer] = {
             "run": RunPerformer(outbound),
-            "job": JobPerformer(outbound),
+            "job": JobPerformer(outbound, delivery_attempts=settings.delivery_attempts),
             "delivery": DeliveryPerformer(outbound, settings),
         }
         rounds = Rounds(

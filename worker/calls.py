@@ -1,17 +1,15 @@
 """How one call ends its piece of work: succeeded, failed for good, or to be made again, and when."""
 
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Literal
 
 from shared.store.work import ClaimedWork, FinishedAttempt, State
 from worker.excerpt import excerpt
-from worker.outbound import Response, Unreachable
+from worker.outbound import Answer, Response, Unreachable
 from worker.performer import Ended
-from worker.retry import honoured, retry_after
-
-Answer = Response | Unreachable
+from worker.retry import honoured, instant_of, retry_after
 
 
 def ended_call(
@@ -41,6 +39,11 @@ def ended_call(
     return Ended(work, attempt)
 
 
+def jitter() -> float:
+    """By how much of what it may be moved a wait is moved: from -1 to 1."""
+    return random.uniform(-1, 1)  # noqa: S311 (spreads retries out; nobody gains by guessing it)
+
+
 def _verdict(answer: Answer) -> tuple[State, Literal["succeeded", "failed", "timeout"]]:
     if isinstance(answer, Unreachable):
         return "failed", "timeout" if answer.reason == "timed_out" else "failed"
@@ -59,15 +62,9 @@ def _asked_for(answer: Answer) -> timedelta | None:
         return None
     headers = dict(answer.headers)
     value = headers.get("retry-after")
-    return None if value is None else retry_after(value, _time_of(headers.get("date")))
-
-
-def _time_of(date: str | None) -> datetime:
-    try:
-        at = parsedate_to_datetime(date) if date else None
-    except (ValueError, TypeError, IndexError, OverflowError):
-        at = None
-    return at if at is not None and at.tzinfo is not None else datetime.now(UTC)
+    if value is None:
+        return None
+    return retry_after(value, instant_of(headers.get("date", "")) or datetime.now(UTC))
 
 
 def _excerpt(answer: Answer) -> str | None:

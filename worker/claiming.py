@@ -9,21 +9,25 @@ from shared.database import Cursor, Database
 from shared.settings import Settings
 from shared.store import events
 from worker.fairness import shares_of
+from worker.looking import Looking
 from worker.performer import Performer, Prepared
+from worker.room import LaneRoom, Room
 from worker.store import claims
 from worker.store.claims import Lane, Share
 
-LANES_AT_ONCE = 500
 LOOKS_AT_MOST = 20  # in one claim: lanes without anything to claim are passed over, at some 2 ms a look
 REMEMBERED_LANES = 10_000
+
+LaneRoomOf = Callable[[Iterable[str]], Mapping[str, LaneRoom]]
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What was claimed, ready to be begun, and whether more of it seems to be due."""
+    """What was claimed, ready to be begun; whether more of it seems to be due, or is still to be looked for."""
 
     pieces: list[Prepared]
     more_is_due: bool
+    looked_at_all: bool = True
 
 
 class Claiming:
@@ -36,20 +40,19 @@ class Claiming:
         self._performers = performers
         self._worker = worker
         self._margin_seconds = settings.lease_margin_seconds
-        self._calls_per_host = settings.calls_per_host
         self._delivery_attempts = settings.delivery_attempts
         self._claims = 0
         self._served_accounts: dict[int, tuple[int, int]] = {}  # in which claim last, and how much of it
         self._served_lanes: dict[tuple[int, str], int] = {}
-        self._looked_up_to: Lane | None = None
+        self._looking = Looking()
 
-    def claim(self, room: int, lane_room: Callable[[Iterable[str]], Mapping[str, int]]) -> Claimed:
-        """Lease at most `room` pieces of work, and of each lane at most what `lane_room` says."""
+    def claim(self, room: Room, lane_room: LaneRoomOf) -> Claimed:
+        """Lease what is due and what there is room for, in all and in its lane."""
         self._claims += 1
         with self._database.reading() as cursor:
             shares = self._divide(cursor, room, lane_room)
         if not shares:
-            return Claimed([], more_is_due=False)
+            return Claimed([], more_is_due=False, looked_at_all=shares is None)
         with self._database.transaction() as transaction:
             cursor = transaction.cursor
             claimed = claims.claim(cursor, shares, worker=self._worker, margin_seconds=self._margin_seconds)
@@ -62,25 +65,17 @@ class Claiming:
         self._remember(shares)
         return Claimed(pieces, more_is_due=len(claimed) == sum(share.most for share in shares))
 
-    def _divide(
-        self, cursor: Cursor, room: int, lane_room: Callable[[Iterable[str]], Mapping[str, int]]
-    ) -> list[Share]:
-        """Shares of the next lanes, from where the last look ended, that are due and have room."""
-        sees_all = self._looked_up_to is None
+    def _divide(self, cursor: Cursor, room: Room, lane_room: LaneRoomOf) -> list[Share] | None:
+        """Shares of the next lanes that are due and have room; None when there are no such lanes, of all there are."""
         for _ in range(LOOKS_AT_MOST):
-            lanes = sorted((lane for lane in self._look(cursor) if lane.is_due), key=self._turn)
-            free = lane_room({lane.name for lane in lanes})
-            shares = shares_of(lanes, room, free, self._calls_per_host, self._claims)
-            if shares or (sees_all and self._looked_up_to is None):
+            seen = self._looking.look(cursor, room.has_any_for)
+            if seen is None:
+                return None
+            lanes = sorted((lane for lane in seen if lane.is_due), key=self._turn)
+            if shares := shares_of(lanes, room, lane_room({lane.name for lane in lanes}), self._claims):
+                self._looking.found()
                 return shares
-            sees_all = sees_all or self._looked_up_to is None
         return []
-
-    def _look(self, cursor: Cursor) -> list[Lane]:
-        """The next lanes with pending work; behind the last of all comes the first again."""
-        lanes = claims.waiting_lanes(cursor, limit=LANES_AT_ONCE, after=self._looked_up_to)
-        self._looked_up_to = lanes[-1] if len(lanes) == LANES_AT_ONCE else None
-        return lanes
 
     def _turn(self, lane: Lane) -> tuple[tuple[int, int], int, int, str]:
         """Sorts those first that were served longest ago, or least."""

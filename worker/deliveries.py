@@ -1,11 +1,12 @@
 """Deliveries: an event sent to a webhook, signed, until it is taken; and the record of webhooks that never take any."""
 
-import asyncio
-import random
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
 
 from shared.database import Cursor
 from shared.domain.json_value import written
@@ -14,16 +15,20 @@ from shared.seal import Seal
 from shared.settings import Settings
 from shared.store.events import NewEvent
 from shared.store.work import ClaimedWork, FinishedAttempt
-from worker.calls import Answer, ended_call
+from worker.calls import ended_call, jitter
 from worker.messages import message
-from worker.outbound import Outbound, Request, Response
-from worker.performer import Ended, Prepared, failed
+from worker.outbound import Answer, Outbound, Request, Response, Unreachable
+from worker.performer import End, Ended, Prepared, failed
 from worker.retry import listed
 from worker.signing import signatures
 from worker.store import webhooks
 from worker.store.webhooks import Endpoint, Event
 
+log = structlog.get_logger(__name__)
+
 GONE = 410
+INTERNAL_ERROR = "an internal error kept this from being delivered"
+MOST_CANCELED = 10_000  # with the webhook that is disabled; what is left is canceled when it comes to its turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,46 +60,47 @@ class DeliveryPerformer:
         for item in items:
             endpoint = endpoints.get(item.webhook_id or 0)
             event = events.get(item.event_id) if item.event_id else None
-            subject = DeliverySubject(endpoint, event, now, read_at) if endpoint and event and now else None
+            subject: DeliverySubject | str
+            if endpoint is None:
+                subject = "the webhook was deleted"
+            elif event is None or now is None:
+                subject = "its event was deleted"
+            elif not endpoint.is_enabled and not item.inert:
+                subject = "the webhook was disabled"
+            else:
+                subject = DeliverySubject(endpoint, event, now, read_at)
             prepared.append(Prepared(item, subject))
         return prepared
 
-    def perform(self, piece: Prepared, timeout_seconds: float) -> Awaitable[Ended]:
+    def perform(self, piece: Prepared, timeout_seconds: float, end: End) -> Callable[[], object]:
         work, subject = piece.work, piece.subject
         if not isinstance(subject, DeliverySubject):
-            return self._at_once(_canceled(work, "the webhook was deleted"))
-        if not subject.endpoint.is_enabled and not work.inert:
-            return self._at_once(_canceled(work, "the webhook was disabled"))
+            return self._at_once(end, _canceled(work, subject))
         try:
             request = self._request(subject, work.attempt)
         except SealBroken as error:
-            return self._at_once(failed(work, str(error)))
-
-        def delay() -> timedelta | None:
-            jitter = random.uniform(-1, 1)  # noqa: S311 (spreads retries out; nobody gains by guessing it)
-            return listed(self._delays, work.counted_attempt, jitter)
-
-        def ended(answer: Answer) -> Ended:
-            return ended_call(work, answer, delay=delay, retries=_may_be_better)
-
-        return self._outbound.call(request, timeout_seconds, ended)
+            log.error("seal_broken", work_id=work.id, error=str(error))  # noqa: TRY400 (where from says nothing)
+            return self._at_once(end, self._postponed(work, str(error)))
+        except Exception:
+            log.exception("delivery_broke", work_id=work.id, webhook_id=work.webhook_id)
+            return self._at_once(end, self._postponed(work, INTERNAL_ERROR))
+        make = partial(self._ended, work, subject.endpoint.url)
+        return self._outbound.call(request, timeout_seconds, partial(end, make))
 
     def record(self, cursor: Cursor, ended: Sequence[Ended]) -> list[NewEvent]:
-        """Keep the record of the webhooks; one that is gone, or has failed for too long, is disabled."""
-        told = [item for item in ended if not item.work.inert and item.work.webhook_id is not None]
-        taken = {item.work.webhook_id for item in told if item.attempt.attempt_outcome == "succeeded"}
-        refused = {
-            item.work.webhook_id for item in told if item.attempt.attempt_outcome in ("failed", "timeout")
-        } - taken
-        gone = {item.work.webhook_id for item in told if item.attempt.status_code == GONE}
-        webhooks.note(cursor, taken=sorted(filter(None, taken)), refused=sorted(filter(None, refused)))
-        disabled = webhooks.disable(
-            cursor,
-            gone=sorted(filter(None, gone)),
-            failing=sorted(filter(None, refused)),
-            failing_seconds=self._disable_seconds,
+        """Keep the record of the webhooks; one that is gone, or has failed for too long, is disabled.
+
+        An answer speaks for the URL that gave it: it says nothing about a webhook that leads elsewhere by now.
+        """
+        told = [item for item in ended if item.findings is not None and not item.work.inert]
+        taken = {_receiver(item) for item in told if item.attempt.state == "succeeded"}
+        refused = {_receiver(item) for item in told} - taken
+        gone = {_receiver(item) for item in told if item.attempt.status_code == GONE}
+        webhooks.note(cursor, taken=taken, refused=refused)
+        disabled = webhooks.disable(cursor, gone=gone, failing=refused, failing_seconds=self._disable_seconds)
+        webhooks.cancel_pending(
+            cursor, [webhook.id for webhook in disabled], "the webhook was disabled", limit=MOST_CANCELED
         )
-        webhooks.cancel_pending(cursor, [webhook.id for webhook in disabled], "the webhook was disabled")
         return [
             NewEvent(
                 webhook.account_id,
@@ -104,10 +110,29 @@ class DeliveryPerformer:
             for webhook in disabled
         ]
 
-    def _at_once(self, ended: Ended) -> Awaitable[Ended]:
-        future: asyncio.Future[Ended] = self._outbound.loop.create_future()
-        future.set_result(ended)
-        return future
+    def _ended(self, work: ClaimedWork, url: str, answer: Answer) -> Ended:
+        try:
+            ended = ended_call(work, answer, delay=partial(self._delay, work), retries=_may_be_better)
+        except Exception:
+            log.exception("delivery_broke", work_id=work.id, webhook_id=work.webhook_id)
+            return self._postponed(work, INTERNAL_ERROR)
+        return ended if _is_our_fault(answer) else ended._replace(findings=url)
+
+    def _postponed(self, work: ClaimedWork, error: str) -> Ended:
+        """What went wrong here, and not at the webhook: tried again as ever, without a word in its record."""
+        wait = None if work.is_last_attempt else self._delay(work)
+        if wait is None:
+            return failed(work, error)
+        again = FinishedAttempt(
+            work.id, work.lease_token, "pending", "failed", error=error, retry_in_seconds=wait.total_seconds()
+        )
+        return Ended(work, again)
+
+    def _delay(self, work: ClaimedWork) -> timedelta | None:
+        return listed(self._delays, work.counted_attempt, jitter())
+
+    def _at_once(self, end: End, ended: Ended) -> Callable[[], object]:
+        return self._outbound.loop.call_soon(end, _itself, ended).cancel
 
     def _request(self, subject: DeliverySubject, attempt: int) -> Request:
         event, endpoint = subject.event, subject.endpoint
@@ -122,6 +147,19 @@ class DeliveryPerformer:
             ("webhook-signature", signatures(secrets, str(event.id), timestamp, body)),
         )
         return Request("POST", endpoint.url, body=body, own_headers=headers, on_fresh_connection=attempt > 1)
+
+
+def _itself(ended: Ended) -> Ended:
+    return ended
+
+
+def _receiver(item: Ended) -> tuple[int, str]:
+    """Which webhook was told, and at which URL."""
+    return item.work.webhook_id or 0, item.findings
+
+
+def _is_our_fault(answer: Answer) -> bool:
+    return isinstance(answer, Unreachable) and answer.reason == "service_busy"
 
 
 def _may_be_better(answer: Answer) -> bool:

@@ -2,19 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
 from typing import Any, Final, TypeAlias
 
 from shared.domain.expression import ExpressionFailed, InvalidExpression, compile_expression
 from shared.domain.json_value import Json, written
 from shared.domain.observations import ObservedCheck, ObservedFlow, numbered
+from worker.apart import LARGE_BYTES, OutOfTime, compute
 from worker.exchange import Exchange, exchange_of
 from worker.expectations import failures
 from worker.flow_request import InvalidRequest, request_of
-from worker.outbound.exchange import Request, Response, Unreachable
+from worker.outbound import Request, Response, Unreachable
 from worker.templates import Unfillable, fill
+from worker.turns import CALLS_AT_ONCE, Send, in_turn
 
-Send: TypeAlias = Callable[[Request, float], Awaitable[Response | Unreachable]]
 Clock: TypeAlias = Callable[[], float]
 
 MAX_OBSERVED_BYTES: Final = 4 * 1_048_576
@@ -28,11 +30,14 @@ class Room:
 
     def __init__(self, size: int) -> None:
         self._left = size
+        self._lock = Lock()  # large answers are looked at in threads
 
     def take(self, value: Json) -> bool:
         """Whether the value still fits; if it does not, nothing that follows does."""
-        self._left -= len(written(value).encode()) if self._left >= 0 else 0
-        return self._left >= 0
+        size = len(written(value).encode()) if self._left >= 0 else 0
+        with self._lock:
+            self._left -= size
+            return self._left >= 0
 
 
 async def observe_flows(
@@ -45,6 +50,7 @@ async def observe_flows(
 ) -> tuple[ObservedFlow, ...]:
     """All flows of a run, performed side by side, each with variables of its own; results in the written order."""
     room = Room(MAX_OBSERVED_BYTES)
+    send = in_turn(send) if len(flows) > CALLS_AT_ONCE else send
     performing = [observe_flow(flow, variables, send, deadline, clock=clock, room=room) for flow in flows]
     return tuple(await asyncio.gather(*performing))
 
@@ -90,6 +96,7 @@ class _FlowWalk:
         self.checks: list[ObservedCheck] = []
         self._variables: dict[str, Json] = dict(variables)
         self._last: Exchange | None = None
+        self._is_large = False  # the last answer
         self._send, self._deadline, self._clock = send, deadline, clock
         self._observed, self._captured = room, Room(MAX_CAPTURED_BYTES)
 
@@ -99,24 +106,37 @@ class _FlowWalk:
         remaining = self._deadline - self._clock()
         if remaining <= 0:
             raise _FlowEnded(f"{what}: the time of the run was over before it")
-        if not is_act:
-            self._check(step, name, what)
-            return
         try:
-            await self._act(step, name, remaining)
+            if is_act:
+                await self._act(step, name, remaining)
+            else:
+                await self._compute(self._check, step, name)
         except (Unfillable, InvalidRequest, InvalidExpression, ExpressionFailed) as fault:
             raise _FlowEnded(f"{what}: {fault.detail}") from None
+        except OutOfTime:
+            raise _FlowEnded(f"{what}: the time of the run was over while its answer was looked at") from None
         except _FlowEnded as ended:
             raise _FlowEnded(f"{what}: {ended}") from None
 
     async def _act(self, step: Mapping[str, Any], name: str, remaining: float) -> None:
         request = request_of(fill(step["request"], self._variables))
         expect: Any = fill(step.get("expect", {}), self._variables)
-        self._last = exchange_of(await self._answer(request, remaining))
+        answer = await self._answer(request, remaining)
+        self._is_large = len(answer.body) > LARGE_BYTES
+        await self._compute(self._learn, step, name, expect, answer)
+
+    def _learn(self, step: Mapping[str, Any], name: str, expect: Any, answer: Response) -> None:
+        """Hold the answer of an act against what is expected of it, and keep what later steps need of it."""
+        self._last = exchange_of(answer)
         if failed := failures(expect, self._last):
             self.checks.append(ObservedCheck(name, None, observed=False, errors=failed))
         for variable, expression in step.get("capture", {}).items():
             self._capture(variable, expression, self._last)
+
+    async def _compute(self, function: Callable[..., None], *arguments: object) -> None:
+        """Look at the last answer; at a large one apart from the loop, which all other calls need meanwhile."""
+        within_seconds = self._deadline - self._clock() + ABANDON_AFTER_SECONDS if self._is_large else 0
+        await compute(self._is_large, within_seconds, function, *arguments)
 
     async def _answer(self, request: Request, remaining: float) -> Response:
         try:
@@ -138,9 +158,9 @@ class _FlowWalk:
             raise _FlowEnded(f"the capture '{variable}' makes the captured values larger than 1 MiB in all")
         self._variables[variable] = found
 
-    def _check(self, step: Mapping[str, Any], name: str, what: str) -> None:
+    def _check(self, step: Mapping[str, Any], name: str) -> None:
         if self._last is None:
-            raise _FlowEnded(f"{what}: there is no answer to look at; an act must come before it")
+            raise _FlowEnded("there is no answer to look at; an act must come before it")
         try:
             expect: Any = fill(step.get("expect", {}), self._variables)
             failed = failures(expect, self._last)
@@ -152,7 +172,7 @@ class _FlowWalk:
             self.checks.append(ObservedCheck(name, None, observed=False, errors=(fault.detail,)))
             return
         if not self._observed.take(value):
-            raise _FlowEnded(f"{what}: the observed values of the run are larger than 4 MiB in all")
+            raise _FlowEnded("the observed values of the run are larger than 4 MiB in all")
         self.checks.append(ObservedCheck(name, value, observed=True, errors=failed))
 
     def _observe(self, step: Mapping[str, Any], exchange: Exchange) -> Json:

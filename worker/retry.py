@@ -69,14 +69,20 @@ def retry_after(value: str, now: datetime) -> timedelta | None:
     if text.isdigit():
         digits = text.lstrip("0") or "0"
         wait = timedelta(seconds=int(digits)) if len(digits) < 9 else LONGEST_RETRY_AFTER
-    elif (at := _date(text)) is not None:
+    elif (at := instant_of(text)) is not None:
         wait = max(at - now, timedelta(0))
     else:
         return None
     return min(wait, LONGEST_RETRY_AFTER)
 
 
-def _date(text: str) -> datetime | None:
+def instant_of(text: str) -> datetime | None:
+    """The instant of a date in any of the three forms of HTTP, None when it is in none of them. Never raises.
+
+    >>> instant_of("Sun Mar  1 12:00:30 2026")
+    datetime.datetime(2026, 3, 1, 12, 0, 30, tzinfo=datetime.timezone.utc)
+    >>> instant_of("soon")
+    """
     if len(text) > _LONGEST_DATE:
         return None
     try:

@@ -1,11 +1,13 @@
 """Checklist runs: observe what the checklist says, compare it with the approved values, record what was found."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Final, Literal
 
 from shared.database import Cursor
+from shared.domain.json_value import written
 from shared.domain.observations import ObservedFlow, Unobservable, observations_of
 from shared.domain.rules import parse_rule
 from shared.event_data import run_finished, run_started
@@ -14,13 +16,19 @@ from shared.store.checklists import Checklist
 from shared.store.events import NewEvent
 from shared.store.snapshots import ApprovedValues, NewSnapshot
 from shared.store.work import ClaimedWork, FinishedAttempt
+from worker.apart import LARGE_BYTES, OutOfTime, compute, is_large
 from worker.flows import observe_flows
-from worker.outbound import Outbound
-from worker.performer import Ended, Prepared, failed
+from worker.outbound import Outbound, Response
+from worker.performer import End, Ended, Prepared, failed, in_task, released
 from worker.verdict import Verdict, judge
 from worker.worker_url import observations, request_for
 
 FIRST_VALUE = "first value"  # who approved a value that nobody looked at
+JUDGED_WITHIN_SECONDS: Final = 3  # after the time of the run, and within the margin of its lease
+MAX_RESULT_BYTES: Final = 8 * 1_048_576
+TOO_LARGE: Final = (
+    "what was observed, its snapshots and their differences are larger than 8 MiB in all; observe less of the answers"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +69,29 @@ class RunPerformer:
                 approved[checklist.id],
                 frozenset((flow, name) for owner, flow, name in obsolete if owner == checklist.id),
             )
-            started = run_started(item, checklist.name) if item.counted_attempt == 1 else None
+            started = run_started(item, checklist.name) if item.attempt == 1 else None  # told once, also if given back
             prepared.append(Prepared(item, subject, started))
         return prepared
 
-    async def perform(self, piece: Prepared, timeout_seconds: float) -> Ended:
+    def perform(self, piece: Prepared, timeout_seconds: float, end: End) -> Callable[[], object]:
+        return in_task(self._perform(piece, timeout_seconds), end)
+
+    async def _perform(self, piece: Prepared, timeout_seconds: float) -> Ended:
         began = time.monotonic()
+        deadline = began + timeout_seconds
         subject = piece.subject
         if not isinstance(subject, RunSubject):
             return _unobserved(piece.work, began, "its checklist was deleted")
         try:
-            observed = await self._observe(piece.work, subject.checklist, began + timeout_seconds)
+            observed = await self._observe(piece.work, subject.checklist, deadline)
+            takes_long = _takes_long(subject, observed)
+            return await compute(takes_long, _left(deadline), _judged, piece.work, subject, observed, began)
         except Unobservable as error:
             return _unobserved(piece.work, began, error.detail, timed_out=error.timed_out)
-        rules = [parse_rule(raw) for raw in subject.checklist.rules]
-        verdict = judge(observed, subject.approved, rules, subject.checklist.first_value)
-        return _observed(piece.work, subject, observed, verdict, began)
+        except OutOfTime as late:
+            if not late.was_begun:
+                return released(piece.work, "this worker was busy with what other runs have observed")
+            return _unobserved(piece.work, began, "the time of the run was over while what was observed was compared")
 
     def record(self, cursor: Cursor, ended: Sequence[Ended]) -> list[NewEvent]:
         findings = [item.findings for item in ended if isinstance(item.findings, RunFindings)]
@@ -85,15 +100,38 @@ class RunPerformer:
         return [run_finished(item.work, item.attempt) for item in ended if item.attempt.state != "pending"]
 
     async def _observe(self, work: ClaimedWork, checklist: Checklist, deadline: float) -> Sequence[ObservedFlow]:
+        send = partial(self._outbound.send, owner=work.account_id)
         if "observed" in work.spec:
-            return observations_of(work.spec["observed"])  # what the run's task has brought
+            brought = work.spec["observed"]  # by the run's task
+            return await compute(is_large([brought]), _left(deadline), observations_of, brought)
         if checklist.worker_url is not None:
-            request = request_for(checklist.worker_url, str(work.id), checklist.id)
-            return observations(await self._outbound.send(request, deadline - time.monotonic()))
+            request = request_for(checklist.worker_url, work.id, checklist.id)
+            answer = await send(request, deadline - time.monotonic())
+            takes_long = isinstance(answer, Response) and len(answer.body) > LARGE_BYTES
+            return await compute(takes_long, _left(deadline), observations, answer)
         if checklist.flows is not None:
             variables = checklist.variables | work.spec.get("variables", {})
-            return await observe_flows(checklist.flows, variables, self._outbound.send, deadline)
+            return await observe_flows(checklist.flows, variables, send, deadline)
         raise Unobservable("its checklist has come to observe through a queue; run it again")
+
+
+def _left(deadline: float) -> float:
+    """How long it may still take to make something of what was observed."""
+    return deadline + JUDGED_WITHIN_SECONDS - time.monotonic()
+
+
+def _takes_long(subject: RunSubject, observed: Sequence[ObservedFlow]) -> bool:
+    return (
+        any(rule["match"] == "regex" for rule in subject.checklist.rules)
+        or is_large(check.value for flow in observed for check in flow.checks)
+        or is_large(subject.approved.values())
+    )
+
+
+def _judged(work: ClaimedWork, subject: RunSubject, observed: Sequence[ObservedFlow], began: float) -> Ended:
+    rules = [parse_rule(raw) for raw in subject.checklist.rules]
+    verdict = judge(observed, subject.approved, rules, subject.checklist.first_value)
+    return _observed(work, subject, observed, verdict, began)
 
 
 def _observed(
@@ -111,6 +149,9 @@ def _observed(
     result: dict[str, Any] = {"flows": verdict.flows, "summary": verdict.summary}
     if work.spec.get("keeps_texts"):
         result["texts"] = [[check.text for check in flow.checks] for flow in observed]
+    result_bytes = len(written(result).encode())
+    if result_bytes > MAX_RESULT_BYTES:
+        return _unobserved(work, began, TOO_LARGE)
     attempt = FinishedAttempt(
         id=work.id,
         lease_token=work.lease_token,
@@ -121,7 +162,7 @@ def _observed(
         error=_flow_errors(verdict) if could_not else None,
         elapsed_ms=_milliseconds_since(began),
     )
-    return Ended(work, attempt, RunFindings(values, marks))
+    return Ended(work, attempt, RunFindings(values, marks), result_bytes)
 
 
 def _unobserved(work: ClaimedWork, began: float, error: str, *, timed_out: bool = False) -> Ended:

@@ -1,19 +1,22 @@
 """dsw: URLs that are called at a time with a POST. A 4xx answer is final there, also one that ours would try again."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Flask, Response
+from marshmallow import post_load
 
 from api.auth import caller, public
-from api.compat.input import Lenient, read_input
-from api.compat.listing import objects_of
+from api.compat import listing
+from api.compat.input import Lenient, read_input, with_one_name
 from api.compat.own_errors import Failure, tell_errors_as
 from api.creating import Answer, create
 from api.routes.jobs import wake_for
 from api.schedule_targets import stored_target
 from api.schemas.fields import Instant, Json, Url, write_timestamp
 from api.services import services
-from api.store import jobs
+from api.store import dsw_jobs, jobs
+from api.store.dsw_jobs import DswJob
 from api.store.jobs import Job
 from shared.database import Transaction
 
@@ -26,6 +29,11 @@ class JobInput(Lenient):
     execute_at = Instant(required=True)
     payload = Json()
     error_uri = Url(allow_none=True)
+    error_url = Url(allow_none=True)  # as its document calls it elsewhere
+
+    @post_load
+    def take_both_names(self, fields: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return with_one_name(fields, "error_uri", "error_url")
 
 
 def register(app: Flask) -> None:
@@ -47,13 +55,17 @@ def health() -> Response:
 
 @blueprint.get("/jobs")
 def list_jobs() -> Response:
-    """The newest that have not been pruned, a thousand or 16 MiB of them; calls of error_uris are no jobs there."""
+    """The newest that have not been pruned, a thousand or 4 MiB of them; calls of error_uris are no jobs there."""
     account_id = caller().account_id
-    with services().database.reading() as cursor:
-        shown = objects_of(
-            lambda last, limit: jobs.page(cursor, account_id, before=last.id if last else None, limit=limit),
-            lambda job: _object(job) if job.error_of is None and job.spec["method"] == "POST" else None,
+
+    def read(last: DswJob | None, most_characters: int) -> list[DswJob]:
+        before = last.id if last else None
+        return dsw_jobs.page(
+            cursor, account_id, before=before, limit=listing.ROWS_AT_ONCE, most_characters=most_characters
         )
+
+    with services().database.reading() as cursor:
+        shown = listing.objects_of(read, lambda job: None if job.spec is None else _object(job, job.spec))
     return _answer(shown)
 
 
@@ -72,19 +84,19 @@ def create_job() -> Response:
             execute_at=execute_at,
         )
         wake_for(transaction, job)
-        return Answer({"meta": {}, "response": _object(job)}, 201)
+        return Answer({"meta": {}, "response": _object(job, job.spec)}, 201)
 
     return create(creation).response()
 
 
-def _object(job: Job) -> dict[str, Any]:
+def _object(job: Job | DswJob, spec: Mapping[str, Any]) -> dict[str, Any]:
     times = (job.created_at, job.started_at, job.finished_at)
     return {
         "id": str(job.id),
-        "error_uri": job.spec["error_uri"],
+        "error_uri": spec["error_uri"],
         "execute_at": write_timestamp(job.scheduled_for or job.created_at),
-        "payload": job.spec.get("payload"),
-        "uri": job.spec["uri"],
+        "payload": spec.get("payload"),
+        "uri": spec["uri"],
         "created_at": write_timestamp(job.created_at),
         "updated_at": write_timestamp(max(time for time in times if time is not None)),
     }

@@ -4,16 +4,16 @@ A task there is a schedule of ours whose name is also that of the queue it pushe
 queue, with our id. Its WebSocket takes jobs from the same queues.
 """
 
-import math
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Flask, Response, request
+from marshmallow import post_load
 
 from api.auth import caller
 from api.compat.definitions import changed_definition
-from api.compat.infinitas_objects import error_body, is_task, job_object, job_with_logs, task_object
-from api.compat.input import Lenient, read_input
+from api.compat.infinitas_objects import error_body, in_seconds, is_task, job_object, job_with_logs, task_object
+from api.compat.input import Lenient, read_input, with_one_name
 from api.compat.listing import MOST_OBJECTS
 from api.compat.own_errors import tell_errors_as
 from api.creating import Answer, create
@@ -22,13 +22,16 @@ from api.queue_names import is_queue_name
 from api.routes.schedule_actions import BEGINNINGS
 from api.routes.schedules import tell_if_paused
 from api.scheduling import definition_of, replaced_start, rhythm_of
-from api.schemas.fields import Boolean, Integer, Text, check_cron, check_queue_name
+from api.schemas.checks import check_cron, check_queue_name
+from api.schemas.fields import Boolean, Integer, Text
 from api.schemas.schedules import ScheduleInput
 from api.services import services
-from api.store import processors, pushing_schedules, schedules, task_logs, tasks
+from api.store import infinitas_jobs, infinitas_tasks, schedules, task_logs
+from api.store.infinitas_tasks import InfinitasTask
 from api.store.schedule_history import last_work
 from api.store.schedules import NameTaken
 from shared.database import Cursor, Transaction
+from shared.store import queues
 from shared.store.schedules import Schedule
 
 PREFIX = "/compat/infinitas"
@@ -45,7 +48,14 @@ class TaskInput(Lenient):
     name = Text(most=100, required=True, validate=check_queue_name)
     schedule = Text(most=200, required=True, validate=check_cron)
     timeoutMs = Integer(least=1, most=LONGEST_TIMEOUT_MS, load_default=None, allow_none=True)  # noqa: N815 (as they call it)
+    timeout = Integer(
+        least=1, most=LONGEST_TIMEOUT_MS, load_default=None, allow_none=True
+    )  # as its quick start calls it
     enabled = Boolean(load_default=True)
+
+    @post_load
+    def take_both_names(self, fields: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return with_one_name(fields, "timeoutMs", "timeout")
 
 
 def register(app: Flask) -> None:
@@ -68,9 +78,11 @@ def save_task() -> Response:
             after = _replaced(transaction, before, fields)
         else:
             raise Conflict("a schedule that is no task of infinitas has this name")
-        processors.need(cursor, account_id, fields["name"])
+        infinitas_tasks.save(cursor, after.id, fields["timeoutMs"])
+        queues.make_known(cursor, [(account_id, fields["name"])])
         schedules.tell_schedulers(cursor)
-        return Answer(task_object(after, last_work(cursor, [after.id])), 201 if before is None else 200)
+        [task] = infinitas_tasks.page(cursor, account_id, limit=1, name=fields["name"])
+        return Answer(task_object(task, last_work(cursor, [after.id])), 201 if before is None else 200)
 
     for _ in range(ROUNDS):
         try:
@@ -84,18 +96,18 @@ def save_task() -> Response:
 def list_tasks() -> Response:
     """A bare array, by name, of at most 1,000."""
     with services().database.reading() as cursor:
-        rows = pushing_schedules.by_cron(cursor, caller().account_id, limit=MOST_OBJECTS)
-        work = last_work(cursor, [row.id for row in rows])
+        rows = infinitas_tasks.page(cursor, caller().account_id, limit=MOST_OBJECTS)
+        work = last_work(cursor, [row.schedule_id for row in rows])
     return Answer([task_object(row, work) for row in rows]).response()
 
 
 @blueprint.get("/api/task/<name>")
 def get_task(name: str) -> Response:
     with services().database.reading() as cursor:
-        schedule = _existing(cursor, name)
-        jobs = tasks.page(cursor, schedule.account_id, before=None, limit=MOST_JOBS, queue=name)
-        task = task_object(schedule, last_work(cursor, [schedule.id]))
-    return Answer(task | {"jobs": [job_object(job) for job in jobs]}).response()
+        task = _existing(cursor, name)
+        jobs = infinitas_jobs.newest(cursor, caller().account_id, name, limit=MOST_JOBS)
+        shown = task_object(task, last_work(cursor, [task.schedule_id]))
+    return Answer(shown | {"jobs": [job_object(job) for job in jobs]}).response()
 
 
 @blueprint.delete("/api/task/<name>")
@@ -103,7 +115,8 @@ def delete_task(name: str) -> Response:
     """Delete a task; the jobs that it has become stay, and end."""
     with services().database.transaction() as transaction:
         cursor = transaction.cursor
-        schedules.delete(cursor, caller().account_id, _existing(cursor, name).id)
+        if not schedules.delete(cursor, caller().account_id, _existing(cursor, name).schedule_id):
+            raise _no_task(name)
         schedules.tell_schedulers(cursor)
     return Answer({}).response()
 
@@ -117,9 +130,12 @@ def trigger_task(name: str) -> Response:
         return Answer({}).response()
 
     def creation(transaction: Transaction) -> Answer:
-        cursor = transaction.cursor
-        _, begun = BEGINNINGS["task"](transaction, _existing(cursor, name))
-        job = tasks.get(cursor, caller().account_id, UUID(begun["id"]))
+        cursor, account_id = transaction.cursor, caller().account_id
+        schedule = schedules.get(cursor, account_id, _existing(cursor, name).schedule_id)
+        if schedule is None:
+            raise _no_task(name)
+        _, begun = BEGINNINGS["task"](transaction, schedule)
+        job = infinitas_jobs.get(cursor, account_id, UUID(begun["id"]))
         return Answer(job and job_object(job))
 
     return create(creation).response()
@@ -128,7 +144,7 @@ def trigger_task(name: str) -> Response:
 @blueprint.get("/api/job/<uuid:job_id>")
 def get_job(job_id: UUID) -> Response:
     with services().database.reading() as cursor:
-        job = tasks.get(cursor, caller().account_id, job_id)
+        job = infinitas_jobs.get(cursor, caller().account_id, job_id)
         if job is None:
             raise NotFound(f"there is no job {job_id}")
         shown = job_with_logs(job, task_logs.latest(cursor, job_id))
@@ -140,17 +156,21 @@ def _named(cursor: Cursor, name: str) -> Schedule | None:
     return found[0] if found else None
 
 
-def _existing(cursor: Cursor, name: str) -> Schedule:
-    """The schedule that is the task of this name; raises NotFound."""
-    schedule = _named(cursor, name)
-    if schedule is None or not is_task(schedule):
-        raise NotFound(f"there is no task {name[:100]!r}")
-    return schedule
+def _existing(cursor: Cursor, name: str) -> InfinitasTask:
+    """The task of this name; raises NotFound."""
+    found = infinitas_tasks.page(cursor, caller().account_id, limit=1, name=name) if is_queue_name(name) else []
+    if not found:
+        raise _no_task(name)
+    return found[0]
+
+
+def _no_task(name: str) -> NotFound:
+    return NotFound(f"there is no task {name[:100]!r}")
 
 
 def _created(cursor: Cursor, account_id: int, fields: dict[str, Any]) -> Schedule:
     """Raises NameTaken."""
-    timeout = {} if fields["timeoutMs"] is None else {"timeout_seconds": _seconds(fields["timeoutMs"])}
+    timeout = {} if fields["timeoutMs"] is None else {"timeout_seconds": in_seconds(fields["timeoutMs"])}
     native = ScheduleInput().load(
         {
             "name": fields["name"],
@@ -185,7 +205,7 @@ def _replaced(transaction: Transaction, before: Schedule, fields: dict[str, Any]
         changed_definition(
             before,
             cron=fields["schedule"],
-            target=before.target | {"timeout_seconds": None if timeout_ms is None else _seconds(timeout_ms)},
+            target=before.target | {"timeout_seconds": None if timeout_ms is None else in_seconds(timeout_ms)},
             paused=not fields["enabled"],
         ),
         anchor=start.anchor,
@@ -193,7 +213,3 @@ def _replaced(transaction: Transaction, before: Schedule, fields: dict[str, Any]
     )
     tell_if_paused(transaction, before, after)
     return after
-
-
-def _seconds(milliseconds: int) -> int:
-    return math.ceil(milliseconds / 1_000)

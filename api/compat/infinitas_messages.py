@@ -4,7 +4,8 @@ from typing import Final
 
 from marshmallow import fields
 
-from api.schemas.fields import Integer, Json, Object, Text, check_queue_name
+from api.schemas.checks import check_queue_name
+from api.schemas.fields import Integer, Json, Object, Text
 from api.schemas.tasks import LONGEST_MESSAGE, Uuid
 from api.sockets.hand import MOST_IN_HAND
 from api.sockets.messages import Messages

@@ -1,13 +1,15 @@
 """Tasks, jobs and errors as the clients of infinitas see them."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from api.compat.own_errors import Failure
 from api.schemas.fields import write_timestamp
+from api.store.infinitas_jobs import InfinitasJob
+from api.store.infinitas_tasks import InfinitasTask
 from api.store.schedule_history import LastWork
 from api.store.task_logs import LogLine
-from api.store.tasks import Task
 from shared.store.schedules import Schedule
 
 # They know no job that waits, and none that was canceled.
@@ -22,11 +24,15 @@ LAST = {"lastJob": "last", "lastSuccess": "last_success", "lastFailure": "last_f
 CODES = {
     400: "invalid",
     401: "unauthorized",
+    403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
+    408: "too_slow",
     409: "conflict",
     413: "too_large",
     415: "invalid",
+    426: "upgrade_required",
+    429: "too_many",
     503: "unavailable",
 }
 
@@ -36,26 +42,43 @@ def is_task(schedule: Schedule) -> bool:
     return schedule.kind == "task" and schedule.cron is not None and schedule.target.get("queue") == schedule.name
 
 
-def task_object(schedule: Schedule, work: Sequence[LastWork]) -> dict[str, Any]:
+def task_object(task: InfinitasTask, work: Sequence[LastWork]) -> dict[str, Any]:
     """A task, with what is known of the jobs that its schedule or a trigger made; the other work is left out."""
-    own = {item.which: _last_job(item) for item in work if item.schedule_id == schedule.id}
-    timeout_seconds = schedule.target.get("timeout_seconds")
-    is_enabled = schedule.state == "active"
+    own = {item.which: _last_job(item) for item in work if item.schedule_id == task.schedule_id}
+    is_enabled = task.state == "active"
     return {
-        "name": schedule.name,
-        "schedule": schedule.cron,
-        "timeoutMs": None if timeout_seconds is None else timeout_seconds * 1_000,
+        "name": task.name,
+        "schedule": task.cron,
+        "timeoutMs": _timeout_ms(task),
         "enabled": is_enabled,
-        "nextJobDate": write_timestamp(schedule.next_run_at) if is_enabled else None,
+        "nextJobDate": write_timestamp(task.next_run_at) if is_enabled else None,
         **{name: own.get(which) for name, which in LAST.items()},
     }
+
+
+def _timeout_ms(task: InfinitasTask) -> int | None:
+    """As a client said it, unless somebody has said something else since, in our words."""
+    if task.timeout_seconds is None:
+        return None
+    if task.timeout_ms is not None and in_seconds(task.timeout_ms) == task.timeout_seconds:
+        return task.timeout_ms
+    return task.timeout_seconds * 1_000
+
+
+def in_seconds(milliseconds: int) -> int:
+    """Ours are whole seconds: no less than asked for.
+
+    >>> in_seconds(1), in_seconds(1_000), in_seconds(1_001)
+    (1, 1, 2)
+    """
+    return math.ceil(milliseconds / 1_000)
 
 
 def _last_job(work: LastWork) -> dict[str, Any]:
     return {"id": str(work.id), "date": write_timestamp(work.at), "status": STATUSES[work.state]}
 
 
-def job_object(job: Task) -> dict[str, Any]:
+def job_object(job: InfinitasJob) -> dict[str, Any]:
     """A job as lists show it; `task` is the name of the task, and of our queue."""
     return {
         "id": str(job.id),
@@ -68,7 +91,7 @@ def job_object(job: Task) -> dict[str, Any]:
     }
 
 
-def job_with_logs(job: Task, lines: Sequence[LogLine]) -> dict[str, Any]:
+def job_with_logs(job: InfinitasJob, lines: Sequence[LogLine]) -> dict[str, Any]:
     """A job as it is shown by itself."""
     logs = [{"date": write_timestamp(line.logged_at), "message": line.message} for line in lines]
     return job_object(job) | {"logs": logs}

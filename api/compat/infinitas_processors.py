@@ -1,19 +1,16 @@
-"""Which processors of infinitas are connected, and what becomes of jobs for which there is none.
+"""Jobs of infinitas for which no processor is there, and what becomes of them.
 
-There is no list of processors that all processes of the API share. Each of them notes once a second, with the queues
-of the processors that it serves, that somebody is there, as any pop notes it. And each looks once a second for due jobs
-of queues that need a processor and where nobody was for three seconds: of such a job an attempt has failed then, it is
-due again after 1, 10 and 30 seconds, and after that it has failed for good.
+There is no list of processors that all processes of the API share. Each of them notes once a second for which queues
+somebody is connected, or waits for a pop. And each looks once a second for due jobs of queues that need a processor,
+where nobody was for three seconds and nobody has a task in hand: of such a job an attempt has failed then, it is due
+again after 1, 10 and 30 seconds, and after that it has failed for good.
 """
 
 import threading
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final, cast
+import time
+from typing import Final
 
 import structlog
-from flask import current_app
 
 from api.services import Services
 from api.store import processors
@@ -24,50 +21,52 @@ log = structlog.get_logger(__name__)
 
 EXTENSION: Final = "roundsman.processors"
 RETRY_DELAYS_SECONDS: Final = (1.0, 10.0, 30.0)
-ABSENT_AFTER_SECONDS: Final = 3.0
 LOOK_SECONDS: Final = 1.0
+ABSENT_AFTER_SECONDS: Final = 3.0
+RECONNECT_SECONDS: Final = 10.0  # for clients to come back to a service that begins anew
+# After a start, or while Postgres is away, nobody can have noted that somebody is there: that is no absence.
+STEADY_AFTER_SECONDS: Final = ABSENT_AFTER_SECONDS + RECONNECT_SECONDS
 JOBS_AT_ONCE: Final = 500
 
 
 class Processors:
-    """The queues for which this process has processors, by account and name; and the look after all the others."""
+    """The look of this process after the queues that need somebody."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._attended: Counter[tuple[int, str]] = Counter()
-        self._lock = threading.Lock()
         self._closed = threading.Event()
-
-    def count(self, account_id: int, name: str, names: set[str]) -> None:
-        """Count one more processor, which goes into these `names` of its client."""
-        names.add(name)
-        with self._lock:
-            self._attended[account_id, name] += 1
-
-    @contextmanager
-    def counted_off(self, account_id: int, names: set[str]) -> Iterator[None]:
-        """When the block ends, count off those in `names`: the client is gone."""
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._attended.subtract((account_id, name) for name in names)
-                self._attended = +self._attended
+        self._steady_since = self._noted_at = float("-inf")
 
     def begin(self) -> None:
         """Look after the jobs from now on, in a thread: once the process is forked."""
         threading.Thread(target=self._run, name="processors", daemon=True).start()
 
     def close(self) -> None:
+        """Look no more: the process is to end, and whoever is connected is sent away."""
         self._closed.set()
 
-    def run_once(self) -> int:
-        """Note who is there, and fail what was due without anybody; how many jobs that were."""
-        with self._lock:
-            attended = list(self._attended)
-        if attended:
-            with self._services.database.reading() as cursor:
-                processors.note(cursor, attended)
+    def run_once(self, now: float | None = None) -> int:
+        """Note who is there, and fail what was due without anybody; how many jobs that were.
+
+        `now` is by a steady clock. Raises DatabaseUnavailable.
+        """
+        now = time.monotonic() if now is None else now
+        try:
+            self._note()
+            if now - self._noted_at > ABSENT_AFTER_SECONDS:
+                self._steady_since = now
+            self._noted_at = now
+            return self._fail_unattended() if now - self._steady_since >= STEADY_AFTER_SECONDS else 0
+        except DatabaseUnavailable:
+            self._noted_at = float("-inf")
+            raise
+
+    def _note(self) -> None:
+        attended = self._services.sockets.attended() | self._services.task_lines.attended()
+        with self._services.database.reading() as cursor:
+            processors.note(cursor, attended)
+
+    def _fail_unattended(self) -> int:
         bell = self._services.bell
         with self._services.database.transaction() as transaction:
             missed = processors.fail_unattended(
@@ -99,8 +98,3 @@ class Processors:
                 log.warning("database_away", action="processors", error=str(error))
             except Exception as error:  # nobody would notice that nobody looks any more
                 log.exception("accident", error=type(error).__name__)
-
-
-def connected_processors() -> Processors:
-    """Those of the application that answers this request."""
-    return cast(Processors, current_app.extensions[EXTENSION])

@@ -6,6 +6,7 @@ Its document says what the library does, not what it sends: these messages are o
 import json
 import threading
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,14 +14,14 @@ from flask import Blueprint, Flask, Response, current_app, request
 
 from api.auth import caller
 from api.compat.infinitas_messages import MESSAGES
-from api.compat.infinitas_processors import EXTENSION, Processors, connected_processors
+from api.compat.infinitas_processors import EXTENSION, Processors
 from api.ending_tasks import Ack, ResultRefused, ack_tasks, fail_task
 from api.schemas.fields import write_timestamp
 from api.services import services
 from api.sockets.connection import Connection
 from api.sockets.feeding import Feeder
 from api.sockets.hand import Hand, InHand, Terms
-from api.sockets.messages import InvalidMessage, told_id
+from api.sockets.messages import InvalidMessage
 from api.sockets.opening import open_socket
 from api.sockets.refusals import TIMED_OUT, UNAVAILABLE, Refusal, is_over, refusal
 from api.sockets.task_socket import TaskSocket
@@ -53,18 +54,15 @@ def processor_socket() -> Response:
 
 def serve(connection: Connection) -> None:
     socket = TaskSocket(connection)
-    names: set[str] = set()
-    with connected_processors().counted_off(caller().account_id, names):
-        socket.serve(InfinitasTongue(connection, socket, names))
+    socket.serve(InfinitasTongue(connection, socket))
 
 
 class InfinitasTongue:
     """What a client says of its processors and their jobs, and how it is answered."""
 
-    def __init__(self, connection: Connection, socket: TaskSocket, names: set[str]) -> None:
+    def __init__(self, connection: Connection, socket: TaskSocket) -> None:
         self._connection = connection
         self._socket = socket
-        self._names = names
         self._hands: dict[str, Hand] = {}
         self._delivered: OrderedDict[tuple[UUID, int], PoppedTask] = OrderedDict()
         self._lock = threading.Lock()
@@ -73,7 +71,9 @@ class InfinitasTongue:
         try:
             kind, said = MESSAGES.read(message)
         except InvalidMessage as invalid:
-            self._answer(None, {"id": told_id(message)}, Refusal("invalid", str(invalid)))
+            of, told = MESSAGES.about(message)
+            member = "name" if of == "processor" else "id"
+            self._answer(of, {member: told.get(member)}, Refusal("invalid", str(invalid)))
             return
         if kind == "processor":
             self._add_processor(said["name"], Terms(said["max"], LEASE_SECONDS, WORKER))
@@ -104,10 +104,8 @@ class InfinitasTongue:
             reason = f"a client has at most {MOST_PROCESSORS} processors on one connection"
             self._answer("processor", {"name": name}, Refusal("invalid", reason))
             return
-        hand = self._hands[name] = Hand()
+        hand = self._hands[name] = self._socket.new_hand(name)
         hand.agree(terms)
-        self._socket.hands.append(hand)
-        connected_processors().count(caller().account_id, name, self._names)
         self._answer("processor", {"name": name}, None)
         app = current_app._get_current_object()  # type: ignore[attr-defined]  # Flask's proxy declares what it stands for
         # One at a time, and in line again: whoever else has a processor of this name has its turn.
@@ -127,7 +125,7 @@ class InfinitasTongue:
 
     def _deliver(self, job: PoppedTask) -> None:
         with self._lock:
-            self._delivered[job.id, job.attempt] = job
+            self._delivered[job.id, job.attempt] = replace(job, payload=None)  # of which there may be a MiB each
             if len(self._delivered) > MOST_REMEMBERED:
                 self._delivered.popitem(last=False)
         self._tell(

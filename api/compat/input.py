@@ -29,3 +29,14 @@ def read_input(schema: Lenient) -> dict[str, Any]:
     except ValidationError as error:
         raise invalid_input(error.messages) from None
     return fields
+
+
+def with_one_name(fields: dict[str, Any], name: str, other_name: str) -> dict[str, Any]:
+    """These fields with what `other_name` says under `name`: their document has both for one thing.
+
+    Raises ValidationError when they say different things.
+    """
+    other = fields.pop(other_name, None)
+    if other is not None and fields.get(name) not in (None, other):
+        raise ValidationError(f"must not differ from {name}", other_name)
+    return fields if other is None else fields | {name: other}

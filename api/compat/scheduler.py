@@ -11,10 +11,10 @@ from uuid import UUID
 from flask import Blueprint, Flask, Response
 
 from api.auth import caller
+from api.compat import listing
 from api.compat.definitions import changed_definition
 from api.compat.input import Lenient, read_input
 from api.compat.job_ids import job_id_of, schedule_id_in
-from api.compat.listing import MOST_OBJECTS
 from api.compat.own_errors import Failure, tell_errors_as
 from api.creating import Answer, create
 from api.errors import NotFound
@@ -24,6 +24,7 @@ from api.schemas.fields import Integer, Json, Word
 from api.schemas.schedules import A_YEAR, ScheduleInput
 from api.services import services
 from api.store import pushing_schedules, schedules
+from api.store.pushing_schedules import PushingSchedule
 from shared.database import Transaction
 from shared.domain.snapshot import equal
 from shared.domain.when import MAX_MINUTE, MinuteWhen, next_instant
@@ -54,17 +55,24 @@ def _error(failure: Failure) -> dict[str, Any]:
 
 @blueprint.get("/schedules")
 def list_entries() -> Response:
-    """A bare array, by id; of more than 1,000 those that are still to fire come before those that have fired."""
+    """A bare array, by id; of more than 1,000, or 4 MiB, those that are still to fire come before those that have."""
     with services().database.reading() as cursor:
-        rows = pushing_schedules.by_minute(cursor, caller().account_id, QUEUE, limit=MOST_OBJECTS)
-    return Answer([_entry(row) for row in rows]).response()
+        ids = pushing_schedules.by_minute(cursor, caller().account_id, QUEUE, limit=listing.MOST_OBJECTS)
+        batches = (ids[place : place + listing.ROWS_AT_ONCE] for place in range(0, len(ids), listing.ROWS_AT_ONCE))
+
+        def read(last: PushingSchedule | None, most_characters: int) -> list[PushingSchedule]:
+            batch = next(batches, [])
+            return pushing_schedules.read(cursor, batch, most_characters=most_characters, at_least_one=last is None)
+
+        rows = listing.objects_of(read, lambda row: row)
+    return Answer([_entry(row, row.payload) for row in sorted(rows, key=lambda row: row.id)]).response()
 
 
 @blueprint.get("/schedules/<uuid:job_id>")
 def get_entry(job_id: UUID) -> Response:
     with services().database.reading() as cursor:
-        entry = _entry(_existing(job_id, schedules.get(cursor, caller().account_id, schedule_id_in(job_id))))
-    return Answer(entry).response()
+        schedule = _existing(job_id, schedules.get(cursor, caller().account_id, schedule_id_in(job_id)))
+    return Answer(_entry(schedule, _payload(schedule))).response()
 
 
 @blueprint.post("/schedules")
@@ -82,7 +90,7 @@ def create_entry() -> Response:
         )
         schedules.tell_schedulers(cursor)
         _push_if_due(transaction, schedule, now)
-        return Answer(_entry(schedule), 201)
+        return Answer(_entry(schedule, _payload(schedule)), 201)
 
     return create(creation).response()
 
@@ -95,7 +103,7 @@ def replace_entry(job_id: UUID) -> Response:
         cursor, account_id = transaction.cursor, caller().account_id
         before = _existing(job_id, schedules.lock(cursor, account_id, schedule_id_in(job_id)))
         after = before if _says_the_same(fields, before) else _replaced(transaction, before, fields)
-    return Answer(_entry(after)).response()
+    return Answer(_entry(after, _payload(after))).response()
 
 
 @blueprint.delete("/schedules/<uuid:job_id>")
@@ -118,17 +126,21 @@ def _existing(job_id: UUID, schedule: Schedule | None) -> Schedule:
     return schedule
 
 
-def _entry(schedule: Schedule) -> dict[str, Any]:
+def _payload(schedule: Schedule) -> Any:
+    return schedule.target.get("payload")
+
+
+def _entry(schedule: Schedule | PushingSchedule, payload: Any) -> dict[str, Any]:
     return {
         "jobId": str(job_id_of(schedule.id, schedule.created_at)),
-        "payload": schedule.target.get("payload"),
+        "payload": payload,
         "minute": schedule.minute,
         "recurring": schedule.recurring,
     }
 
 
 def _says_the_same(fields: dict[str, Any], schedule: Schedule) -> bool:
-    return _recurs_alike(fields, schedule) and equal(fields["payload"], schedule.target.get("payload"))
+    return _recurs_alike(fields, schedule) and equal(fields["payload"], _payload(schedule))
 
 
 def _recurs_alike(fields: dict[str, Any], schedule: Schedule) -> bool:
@@ -151,19 +163,30 @@ def _replaced(transaction: Transaction, before: Schedule, fields: dict[str, Any]
         before.id,
         definition,
         anchor=before.anchor,
-        next_run_at=before.next_run_at if goes_on else _next_run_at(fields, now),
+        next_run_at=before.next_run_at if goes_on else _next_run_at(fields, now, sleeps=definition.paused),
     )
     schedules.tell_schedulers(cursor)
-    if not goes_on:
+    if not goes_on and not definition.paused:
         _push_if_due(transaction, after, now)
     return after
 
 
-def _next_run_at(fields: dict[str, Any], now: datetime) -> datetime | None:
-    return next_instant(MinuteWhen(fields["minute"], fields["recurring"]), now)
+def _next_run_at(fields: dict[str, Any], now: datetime, *, sleeps: bool = False) -> datetime | None:
+    """When the scheduler is to look after it: not for what is pushed now.
+
+    Of one that sleeps nothing is: if its only minute has begun, the scheduler records that it slept through that.
+    """
+    when = MinuteWhen(fields["minute"], fields["recurring"])
+    return when.at if sleeps and when.recurring == "none" else next_instant(when, now)
 
 
 def _push_if_due(transaction: Transaction, schedule: Schedule, now: datetime) -> None:
-    """Push the task now if the minute has begun; a schedule that was paused elsewhere sleeps on."""
-    if schedule.minute is not None and MinuteWhen(schedule.minute).at <= now and schedule.state != "paused":
-        BEGINNINGS["task"](transaction, schedule)
+    """Push the task now if the minute has begun, and record that as one time that the schedule has fired."""
+    if schedule.minute is None or MinuteWhen(schedule.minute).at > now or _has_fired_enough(schedule):
+        return
+    _, begun = BEGINNINGS["task"](transaction, schedule)
+    pushing_schedules.fired_at_once(transaction.cursor, UUID(begun["id"]))
+
+
+def _has_fired_enough(schedule: Schedule) -> bool:
+    return schedule.max_occurrences is not None and schedule.fired >= schedule.max_occurrences

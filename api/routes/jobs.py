@@ -10,7 +10,7 @@ from api.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint
 from api.creating import Answer, create
 from api.errors import Conflict, NotFound
 from api.job_objects import job_object, job_with_attempts
-from api.paging import page_of, read_uuid_cursor
+from api.paging import page_with_more, read_uuid_cursor
 from api.schedule_targets import stored_target
 from api.schemas.answers import NothingSchema
 from api.schemas.jobs import JobInput, JobPage, JobQuery, JobWithAttemptsSchema
@@ -61,12 +61,15 @@ def create_job(fields: dict[str, Any]) -> Response:
 @blueprint.response(200, JobPage)
 @blueprint.problems(401, 422)
 def list_jobs(page: dict[str, Any]) -> Response:
-    """List the jobs of the account, newest first"""
+    """List the jobs of the account, newest first
+
+    A page ends early when payloads are large: next_cursor says whether there are more.
+    """
     before = read_uuid_cursor(page["cursor"])
     filters = {name: page[name] for name in ("state", "schedule_id")}
     with services().database.reading() as cursor:
-        rows = jobs.page(cursor, caller().account_id, before=before, limit=page["limit"] + 1, **filters)
-    return Answer(page_of(rows, page["limit"], job_object, lambda job: job.id)).response()
+        rows, has_more = jobs.page(cursor, caller().account_id, before=before, limit=page["limit"], **filters)
+    return Answer(page_with_more(rows, has_more, job_object, lambda job: job.id)).response()
 
 
 @blueprint.get("/jobs/<uuid:job_id>")

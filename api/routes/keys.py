@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response
 
-from api.auth import authenticate, caller, is_admin, presented_secret, public
+from api.auth import authenticate, caller, is_admin, is_on_a_page, presented_secret, public
 from api.blueprint import IDEMPOTENCY_KEY, Blueprint
 from api.creating import Answer, create, idempotency_key
 from api.errors import InvalidInput, NotFound, Unauthorized
@@ -79,11 +79,12 @@ def revoke_calling_key() -> Response:
 def make_key(name: str) -> Answer:
     """A new account's first key, or a further one of the caller's account. Raises Unauthorized."""
     presented = presented_secret()
+    if is_on_a_page():
+        return _add_key(name, None)
     if presented is None or is_admin(presented):
         if presented is None and services().settings.signup != "open":
             raise Unauthorized("sign-up is closed here; ask the operator for a key")
         return _open_account(name)
-    authenticate()
     return _add_key(name, presented)
 
 
@@ -94,20 +95,21 @@ def _open_account(name: str) -> Answer:
     return Answer(_without_use(key_object(key)) | {"api_key": secret.text}, 201)
 
 
-def _add_key(name: str, presented: str) -> Answer:
+def _add_key(name: str, presented: str | None) -> Answer:
     """A further key. With an Idempotency-Key its secret is derived from the caller's, so that a repeated request can
-    be told it again although the answer is kept without it."""
-    repeatable = idempotency_key() is not None
+    be told it again although the answer is kept without it; a page of the dashboard has none to derive it from."""
+    authenticate()
+    derived_from = None if idempotency_key() is None else presented
 
     def creation(transaction: Transaction) -> Answer:
         salt = secrets.token_hex(16)
-        secret = _derived_secret(presented, salt) if repeatable else keys.new_secret()
+        secret = keys.new_secret() if derived_from is None else _derived_secret(derived_from, salt)
         key = keys.add(transaction.cursor, caller().account_id, name, secret)
-        told = {"salt": salt, "made_by": caller().id} if repeatable else {"api_key": secret.text}
+        told = {"api_key": secret.text} if derived_from is None else {"salt": salt, "made_by": caller().id}
         return Answer(_without_use(key_object(key)) | told, 201)
 
     answer = create(creation)
-    return _with_secret(answer, presented) if repeatable else answer
+    return answer if derived_from is None else _with_secret(answer, derived_from)
 
 
 def _with_secret(answer: Answer, presented: str) -> Answer:

@@ -17,7 +17,7 @@ from api.schemas.task_answers import PoppedTasksSchema, PushedTaskSchema, Pushed
 from api.schemas.tasks import PopInput, PushInput
 from api.services import services
 from api.store import pushes, queues, tasks
-from api.store.pushes import NewTask
+from api.store.pushes import NewTask, TooLargeTogether
 from api.store.queues import Queue
 from api.store.tasks import KeyInUse
 from api.task_objects import popped_object, pushed_object, queue_object
@@ -40,12 +40,12 @@ POP_KEY = IDEMPOTENCY_KEY | {
     201, {"oneOf": [PushedTaskSchema, PushedTasksSchema]}, headers={"Location": {"schema": {"type": "string"}}}
 )
 @blueprint.alt_response(200, schema=TaskWithHistorySchema, description="The finished task, with Prefer: wait.")
-@blueprint.problems(400, 401, 404, 413, 415, 422)
+@blueprint.problems(400, 401, 409, 413, 415, 422)
 def push_tasks(fields: dict[str, Any], queue_name: str) -> Response:
     """Push a task, or many
 
     While a task of the queue with the same dedup_key has not ended, it is the answer, and no other is made. Only for a
-    single task there is a Location, and a wait.
+    single task there is a Location, and a wait. Many with large payloads that are there already are refused together.
     """
     require_queue_name(queue_name)
     many = fields.pop("tasks", None)
@@ -53,7 +53,12 @@ def push_tasks(fields: dict[str, Any], queue_name: str) -> Response:
 
     def creation(transaction: Transaction) -> Answer:
         account_id = caller().account_id
-        pushed = pushes.push(transaction.cursor, account_id, queue_name, asked)
+        try:
+            pushed = pushes.push(transaction.cursor, account_id, queue_name, asked)
+        except TooLargeTogether:
+            raise Conflict(
+                "the tasks that have these dedup_keys already are too large to be answered together; push fewer at once"
+            ) from None
         # Also of what is due later: whoever waits learns when that is.
         transaction.after_commit(lambda: services().bell.announce_tasks([(account_id, queue_name)]))
         if many is not None:
@@ -61,7 +66,8 @@ def push_tasks(fields: dict[str, Any], queue_name: str) -> Response:
         [item] = pushed
         return Answer(pushed_object(item), 201, {"Location": f"/tasks/{item.task.id}"})
 
-    created = create(creation)
+    has_keys = any(task.dedup_key is not None for task in asked)
+    created = create(creation, writes_once=len(asked) == 1 or not has_keys)
     return (created if many is not None else wait_for_end(created)).response()
 
 
@@ -70,17 +76,22 @@ def push_tasks(fields: dict[str, Any], queue_name: str) -> Response:
 @blueprint.arguments(PopInput, example=PopInput.example, required=False)
 @blueprint.response(200, PoppedTasksSchema)
 @blueprint.alt_response(204, description="There is no task, and there was none within wait_seconds.")
-@blueprint.problems(400, 401, 404, 413, 415, 422, 429)
+@blueprint.problems(400, 401, 413, 415, 422, 429)
 def pop_tasks(fields: dict[str, Any], queue_name: str) -> Response:
     """Pop tasks
 
     The highest priority comes first, and of one priority what has been due longest. Each task is leased: it comes back
-    to the queue if it is not acked, failed or extended before its lease expires.
+    to the queue if it is not acked, failed or extended before its lease expires. Large payloads come in several pops.
     """
     require_queue_name(queue_name)
     pop = Pop(queue_name, most=fields["max"], lease_seconds=fields["lease_seconds"], worker=fields["worker"])
-    pop.note()
-    popped = pop_for(caller().account_id, queue_name, pop.attempt, wait_seconds=fields["wait_seconds"])
+    popped = pop_for(
+        caller().account_id,
+        queue_name,
+        pop.attempt,
+        wait_seconds=fields["wait_seconds"],
+        popped_before=pop.popped_before,
+    )
     if not popped:
         return Response(status=204)
     replayed = {"Idempotent-Replay": "true"} if pop.is_replay else {}
@@ -90,7 +101,7 @@ def pop_tasks(fields: dict[str, Any], queue_name: str) -> Response:
 @blueprint.post("/queues/<queue_name>/retry-failed")
 @blueprint.arguments(NothingSchema, example={}, required=False)
 @blueprint.response(200, RetriedSchema)
-@blueprint.problems(400, 401, 404, 409, 413, 415, 422)
+@blueprint.problems(400, 401, 409, 413, 415, 422)
 def retry_failed(_fields: dict[str, Any], queue_name: str) -> Response:
     """Begin the failed tasks of a queue afresh
 
@@ -136,13 +147,14 @@ def get_queue(queue_name: str) -> Response:
 @blueprint.put("/queues/<queue_name>")
 @blueprint.arguments(QueueInput, example=QueueInput.example)
 @blueprint.response(200, QueueSchema)
-@blueprint.problems(400, 401, 404, 413, 415, 422)
+@blueprint.problems(400, 401, 413, 415, 422)
 def configure_queue(fields: dict[str, Any], queue_name: str) -> Response:
     """Set up a queue; one that is not there is made"""
     require_queue_name(queue_name)
-    with services().database.transaction() as transaction:
-        queues.configure(transaction.cursor, caller().account_id, queue_name, **fields)
-        queue = _existing_queue(transaction.cursor, queue_name)
+    with services().database.statement() as statement:
+        queues.configure(statement.cursor, caller().account_id, queue_name, **fields)
+    with services().database.reading() as cursor:
+        queue = _existing_queue(cursor, queue_name)
     return Answer(queue_object(queue)).response()
 
 

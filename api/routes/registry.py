@@ -12,7 +12,7 @@ from api.json_body import json_body
 from api.queue_names import require_queue_name
 from api.schemas.registry import NoTaskSchema, PopTaskQuery, PushedSchema, RegistryTaskSchema
 from api.services import services
-from api.store import pushes, queues, task_leases
+from api.store import pushes, task_leases
 from api.store.pushes import NewTask
 from api.store.task_leases import PoppedTask
 from api.waiting_for_tasks import pop_for
@@ -31,7 +31,7 @@ ANY_JSON: dict[str, Any] = {
 @blueprint.put("/api/pushTask/<queue_name>")
 @blueprint.doc(requestBody=ANY_JSON, parameters=[IDEMPOTENCY_KEY])
 @blueprint.response(200, PushedSchema)
-@blueprint.problems(400, 401, 404, 413, 415, 422)
+@blueprint.problems(400, 401, 413, 415, 422)
 def push_task(queue_name: str) -> Response:
     """Push a task whose payload is the body, any JSON"""
     require_queue_name(queue_name)
@@ -43,14 +43,14 @@ def push_task(queue_name: str) -> Response:
         transaction.after_commit(lambda: services().bell.announce_tasks([(account_id, queue_name)]))
         return Answer({"success": True})
 
-    return create(pushing).response()
+    return create(pushing, writes_once=True).response()
 
 
 @blueprint.get("/api/popTask/<queue_name>")
 @blueprint.arguments(PopTaskQuery, location="query")
 @blueprint.response(200, RegistryTaskSchema)
 @blueprint.alt_response(202, schema=NoTaskSchema, description="There was no task, or none in time.")
-@blueprint.problems(401, 404, 422, 429)
+@blueprint.problems(401, 422, 429)
 def pop_task(query: dict[str, Any], queue_name: str) -> Response:
     """Pop a task, which is done with that unless it is leased
 
@@ -61,8 +61,6 @@ def pop_task(query: dict[str, Any], queue_name: str) -> Response:
     account_id, lease_seconds = caller().account_id, query["lease"]
     if request.method == "HEAD":
         return Response(status=200 if _is_due(account_id, queue_name) else 202, mimetype="application/json")
-    with services().database.reading() as cursor:
-        queues.note_pop(cursor, account_id, queue_name)
     tasks = pop_for(
         account_id, queue_name, lambda: _pop(account_id, queue_name, lease_seconds), wait_seconds=query["wait"]
     )

@@ -6,12 +6,12 @@ from uuid import UUID
 from flask import Response
 
 from api.accepting import accept
-from api.auth import caller
+from api.auth import caller, is_on_a_page
 from api.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint
 from api.creating import Answer, create
 from api.errors import Conflict, NotFound
 from api.objects import run_object
-from api.paging import page_of, read_uuid_cursor
+from api.paging import page_with_more, read_uuid_cursor
 from api.routes.checklists import NO_CHECKLIST
 from api.schemas.answers import NothingSchema
 from api.schemas.runs import AcceptedSchema, AcceptInput, RunInput, RunPage, RunQuery, RunSchema
@@ -41,7 +41,7 @@ def run_checklist(fields: dict[str, Any], checklist_id: int) -> Response:
             transaction.cursor,
             caller().account_id,
             checklist_id,
-            trigger="api",
+            trigger="manual" if is_on_a_page() else "api",
             variables=fields["variables"],
         )
         if run is None:
@@ -57,12 +57,15 @@ def run_checklist(fields: dict[str, Any], checklist_id: int) -> Response:
 @blueprint.response(200, RunPage)
 @blueprint.problems(401, 422)
 def list_runs(page: dict[str, Any]) -> Response:
-    """List the runs of the account, newest first"""
+    """List the runs of the account, newest first
+
+    A page ends early when results are large: next_cursor says whether there are more.
+    """
     before = read_uuid_cursor(page["cursor"])
     filters = {name: page[name] for name in ("checklist_id", "schedule_id", "state", "outcome")}
     with services().database.reading() as cursor:
-        rows = runs.page(cursor, caller().account_id, before=before, limit=page["limit"] + 1, **filters)
-    return Answer(page_of(rows, page["limit"], run_object, lambda run: run.id)).response()
+        rows, has_more = runs.page(cursor, caller().account_id, before=before, limit=page["limit"], **filters)
+    return Answer(page_with_more(rows, has_more, run_object, lambda run: run.id)).response()
 
 
 @blueprint.get("/runs/<uuid:run_id>")

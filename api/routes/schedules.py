@@ -44,7 +44,7 @@ def create_schedule(fields: dict[str, Any]) -> Response:
     def creation(transaction: Transaction) -> Answer:
         cursor = transaction.cursor
         _, start = rhythm_of(fields, schedules.now(cursor))
-        with _refusals():
+        with told_refusals():
             schedule = schedules.create(
                 cursor,
                 caller().account_id,
@@ -99,7 +99,7 @@ def replace_schedule(fields: dict[str, Any], schedule_id: int) -> Response:
         if before is None:
             raise NotFound(NO_SCHEDULE)
         start = replaced_start(fields, before, schedules.now(cursor))
-        with _refusals():
+        with told_refusals():
             schedule = schedules.replace(
                 cursor,
                 account_id,
@@ -170,7 +170,7 @@ def tell_if_paused(transaction: Transaction, before: Schedule, after: Schedule) 
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def told_refusals() -> Iterator[None]:
     """What the database refuses, as a client is told of it."""
     try:
         yield

@@ -8,12 +8,12 @@ from flask import Response
 from api.auth import caller
 from api.blueprint import Blueprint
 from api.creating import Answer
-from api.ending_tasks import Ack, AckOutcome, ResultRefused, ack_tasks, fail_task
+from api.ending_tasks import Ack, AckOutcome, ResultRefused, ack_tasks, fail_task, release_task
 from api.errors import Conflict, FieldProblem, InvalidInput, JobTimedOut, LeaseLost, NotFound, Problem
 from api.routes.tasks import NO_TASK, existing_task
 from api.schemas.fields import write_timestamp
 from api.schemas.task_answers import AckResultsSchema, LeaseSchema, TaskSchema
-from api.schemas.tasks import AckInput, AcksInput, ExtendInput, FailInput, LogInput
+from api.schemas.tasks import AckInput, AcksInput, ExtendInput, FailInput, LogInput, ReleaseInput
 from api.services import services
 from api.store import held_tasks, task_logs
 from api.store.held_tasks import HeldTask, NotHeld
@@ -68,6 +68,23 @@ def end_badly(fields: dict[str, Any], task_id: UUID) -> Response:
     with services().database.transaction() as transaction:
         outcome = fail_task(transaction, task_id, **fields)
         if outcome != "failed":
+            raise _problem(outcome)
+        shown = task_object(existing_task(transaction.cursor, task_id))
+    return Answer(shown).response()
+
+
+@blueprint.post("/tasks/<uuid:task_id>/release")
+@blueprint.arguments(ReleaseInput, example=ReleaseInput.example)
+@blueprint.response(200, TaskSchema)
+@blueprint.problems(400, 401, 404, 409, 413, 415, 422)
+def release_lease(fields: dict[str, Any], task_id: UUID) -> Response:
+    """Give a task back
+
+    As a worker does that is to stop: the attempt does not count, and the task is back in its old place in the queue.
+    """
+    with services().database.transaction() as transaction:
+        outcome = release_task(transaction, task_id, **fields)
+        if outcome != "released":
             raise _problem(outcome)
         shown = task_object(existing_task(transaction.cursor, task_id))
     return Answer(shown).response()

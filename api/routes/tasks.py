@@ -9,7 +9,7 @@ from api.auth import caller
 from api.blueprint import IDEMPOTENCY_KEY, Blueprint
 from api.creating import Answer, create
 from api.errors import Conflict, NotFound
-from api.paging import page_of, read_uuid_cursor
+from api.paging import page_with_more, read_uuid_cursor
 from api.schemas.answers import NothingSchema
 from api.schemas.task_answers import TaskPage, TaskWithHistorySchema
 from api.schemas.tasks import TaskQuery
@@ -31,12 +31,15 @@ NO_TASK = "there is no such task in this account"
 @blueprint.response(200, TaskPage)
 @blueprint.problems(401, 422)
 def list_tasks(page: dict[str, Any]) -> Response:
-    """List the tasks of the account, newest first"""
+    """List the tasks of the account, newest first
+
+    A page ends early when payloads and results are large: next_cursor says whether there are more.
+    """
     before = read_uuid_cursor(page["cursor"])
     filters = {name: page[name] for name in ("queue", "state")}
     with services().database.reading() as cursor:
-        rows = tasks.page(cursor, caller().account_id, before=before, limit=page["limit"] + 1, **filters)
-    return Answer(page_of(rows, page["limit"], task_object, lambda task: task.id)).response()
+        rows, has_more = tasks.page(cursor, caller().account_id, before=before, limit=page["limit"], **filters)
+    return Answer(page_with_more(rows, has_more, task_object, lambda task: task.id)).response()
 
 
 @blueprint.get("/tasks/<uuid:task_id>")
@@ -85,7 +88,7 @@ def retry_task(_fields: dict[str, Any], task_id: UUID) -> Response:
     def retrying(transaction: Transaction) -> Answer:
         cursor, account_id = transaction.cursor, caller().account_id
         try:
-            is_retried = tasks.retry(cursor, account_id, task_id)
+            is_retried = tasks.begin_afresh(cursor, account_id, [task_id]) == 1
         except KeyInUse:
             raise Conflict("another task with the same dedup_key has not ended") from None
         task = existing_task(cursor, task_id)

@@ -5,9 +5,11 @@ from typing import Any
 
 from flask import Response
 
+from api import deleting_webhooks
 from api.auth import caller
 from api.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint
 from api.creating import Answer, create
+from api.deleting_webhooks import NO_WEBHOOK
 from api.errors import NotFound
 from api.paging import page_of, read_integer_cursor, read_uuid_cursor
 from api.routes.deliveries import begun
@@ -23,7 +25,6 @@ from shared.database import Transaction
 
 blueprint = Blueprint("webhooks", __name__, description="Who is told of events.")
 
-NO_WEBHOOK = "there is no such webhook in this account"
 KEY_BYTES = 24
 
 
@@ -88,18 +89,15 @@ def replace_webhook(fields: dict[str, Any], webhook_id: int) -> Response:
 
 @blueprint.delete("/webhooks/<id:webhook_id>")
 @blueprint.response(204)
-@blueprint.problems(401, 404)
+@blueprint.problems(401, 404, 409)
 def delete_webhook(webhook_id: int) -> Response:
     """Delete a webhook; its deliveries stay, and those that have not ended are canceled"""
-    with services().database.transaction() as transaction:
-        deleted, canceled = webhooks.delete(transaction.cursor, caller().account_id, webhook_id)
-        if not deleted:
-            raise NotFound(NO_WEBHOOK)
-        transaction.after_commit(lambda: services().bell.announce(canceled))
+    deleting_webhooks.delete_webhook(webhook_id)
     return Response(status=204)
 
 
 @blueprint.post("/webhooks/<id:webhook_id>/rotate-secret")
+@blueprint.doc(parameters=[IDEMPOTENCY_KEY])
 @blueprint.arguments(NothingSchema, example={}, required=False)
 @blueprint.response(200, WebhookWithSecretSchema)
 @blueprint.problems(400, 401, 404, 413, 415, 422)
@@ -108,12 +106,15 @@ def rotate_secret(_fields: dict[str, Any], webhook_id: int) -> Response:
 
     For 24 hours the one before signs as well; rotated again within that time, only the last one before does.
     """
-    sealed_secret = new_sealed_secret()
-    with services().database.transaction() as transaction:
+
+    def rotation(transaction: Transaction) -> Answer:
+        sealed_secret = new_sealed_secret()
         webhook = webhooks.rotate(transaction.cursor, caller().account_id, webhook_id, sealed_secret)
-    if webhook is None:
-        raise NotFound(NO_WEBHOOK)
-    return _with_secret(Answer(webhook_object(webhook) | {"sealed_secret": sealed_secret.decode()})).response()
+        if webhook is None:
+            raise NotFound(NO_WEBHOOK)
+        return Answer(webhook_object(webhook) | {"sealed_secret": sealed_secret.decode()})
+
+    return _with_secret(create(rotation)).response()
 
 
 @blueprint.post("/webhooks/<id:webhook_id>/test")

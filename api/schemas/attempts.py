@@ -4,18 +4,16 @@ from marshmallow import fields
 
 from api.schemas.fields import Object, Timestamp, Word
 
-INSTANT = {"type": "string", "format": "date-time", "example": "2026-03-01T12:00:00Z"}
+OUTCOMES = ("succeeded", "failed", "timeout", "lease_expired", "released", "canceled")
 
 
 class AttemptSchema(Object):
     """One execution that was begun; outcome and finished_at are null while it goes on."""
 
     number = fields.Integer(required=True, metadata={"description": "counted from 1"})
-    started_at = Timestamp(required=True, metadata=INSTANT)
-    finished_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
-    outcome = Word(
-        *("succeeded", "failed", "timeout", "lease_expired", "released", "canceled"), required=True, allow_none=True
-    )
+    started_at = Timestamp(required=True)
+    finished_at = Timestamp(required=True, allow_none=True)
+    outcome = Word(*OUTCOMES, required=True, allow_none=True)
     status_code = fields.Integer(required=True, allow_none=True, metadata={"description": "of the HTTP answer"})
     error = fields.String(required=True, allow_none=True)
     elapsed_ms = fields.Integer(required=True, allow_none=True)

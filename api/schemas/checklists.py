@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from marshmallow import ValidationError, fields, validates_schema
 
 from api.schemas.answers import PageQuery
+from api.schemas.checks import check_expression, check_headers, check_queue_name, is_variable_name
 from api.schemas.fields import (
     Boolean,
     Integer,
@@ -16,11 +17,7 @@ from api.schemas.fields import (
     Timestamp,
     Url,
     Word,
-    check_expression,
-    check_headers,
-    check_queue_name,
     check_target,
-    is_variable_name,
     left_out,
 )
 from shared.domain.rules import MATCHES, InvalidRule, parse_rule

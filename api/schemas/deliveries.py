@@ -4,18 +4,15 @@ from marshmallow import fields
 
 from api.schemas.answers import PageQuery
 from api.schemas.attempts import AttemptSchema
-from api.schemas.fields import Object, QueryInteger, Timestamp, Word, left_out
+from api.schemas.fields import MOST_ID, WORK_STATES, Object, QueryInteger, Timestamp, Word, left_out
 from api.schemas.webhooks import EVENT_TYPES
 from api.store.deliveries import TEST_EVENT_TYPE
 
-INSTANT = {"type": "string", "format": "date-time", "example": "2026-03-01T12:00:00Z"}
-MOST_ID = 2**53
-STATES = ("pending", "running", "succeeded", "failed", "canceled")
 BORN_TYPES = (*EVENT_TYPES, TEST_EVENT_TYPE)
 
 
 class DeliveriesOfWebhookQuery(PageQuery):
-    state = Word(*STATES, load_default=left_out)
+    state = Word(*WORK_STATES, load_default=left_out)
 
 
 class DeliveryQuery(DeliveriesOfWebhookQuery):
@@ -30,7 +27,7 @@ class DeliverySchema(Object):
     )
     event_id = fields.UUID(required=True, metadata={"description": "what the receiver gets as webhook-id"})
     event_type = Word(*BORN_TYPES, required=True)
-    state = Word(*STATES, required=True)
+    state = Word(*WORK_STATES, required=True)
     error = fields.String(required=True, allow_none=True)
     attempt_count = fields.Integer(required=True, metadata={"description": "how often it was begun"})
     max_attempts = fields.Integer(required=True)
@@ -38,12 +35,10 @@ class DeliverySchema(Object):
         required=True, metadata={"description": "a test or a replay, which does not count in the webhook's record"}
     )
     replay_of = fields.UUID(required=True, allow_none=True, metadata={"description": "the delivery that it repeats"})
-    next_attempt_at = Timestamp(
-        required=True, allow_none=True, metadata={**INSTANT, "description": "null unless it is pending"}
-    )
-    created_at = Timestamp(required=True, metadata=INSTANT)
-    started_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
-    finished_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
+    next_attempt_at = Timestamp(required=True, allow_none=True, metadata={"description": "null unless it is pending"})
+    created_at = Timestamp(required=True)
+    started_at = Timestamp(required=True, allow_none=True)
+    finished_at = Timestamp(required=True, allow_none=True)
 
 
 class DeliveryWithAttemptsSchema(DeliverySchema):
@@ -64,7 +59,7 @@ class EventSchema(Object):
 
     id = fields.UUID(required=True)
     type = Word(*BORN_TYPES, required=True)
-    timestamp = Timestamp(required=True, metadata=INSTANT)
+    timestamp = Timestamp(required=True)
     data = fields.Dict(required=True)
 
 

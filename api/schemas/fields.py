@@ -8,18 +8,17 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 from api.services import services
-from shared.domain.cron import InvalidCron, parse_cron
-from shared.domain.expression import InvalidExpression, compile_expression
 from shared.domain.instants import write_instant
-from shared.domain.urls import header_problem, target_problem
-from shared.domain.zones import InvalidZone, zone
+from shared.domain.urls import target_problem
 
-INSTANT = re.compile(
+RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 QUEUE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
-VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
+MOST_ID = 2**53
+WORK_STATES = ("pending", "running", "succeeded", "failed", "canceled")
+INSTANT = {"type": "string", "format": "date-time", "example": "2026-03-01T12:00:00Z"}
 
 
 class Object(Schema):
@@ -132,6 +131,10 @@ class QueryInteger(Integer):
 class Timestamp(fields.Field):  # type: ignore[type-arg]  # generic only for type checkers: Field[...] fails when run
     """An instant, written in RFC 3339 in UTC with a Z."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.metadata = {**INSTANT, **self.metadata}
+
     def _serialize(self, value: Any, attr: str | None, obj: Any, **options: Any) -> Any:
         return write_timestamp(value)
 
@@ -141,7 +144,7 @@ class Instant(fields.Field):  # type: ignore[type-arg]  # generic only for type 
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.metadata = {"type": "string", "format": "date-time", "example": "2026-03-01T12:00:00Z", **self.metadata}
+        self.metadata = {**INSTANT, **self.metadata}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> datetime:
         instant = read_instant(value) if isinstance(value, str) else None
@@ -161,7 +164,7 @@ def read_instant(text: str) -> datetime | None:
     >>> read_instant("2026-02-30T00:00:00Z") is None
     True
     """
-    if not INSTANT.fullmatch(text):
+    if not RFC_3339.fullmatch(text):
         return None
     try:
         instant = datetime.fromisoformat(text.upper()).astimezone(UTC)
@@ -217,44 +220,6 @@ class TextMap(fields.Field):  # type: ignore[type-arg]  # generic only for type 
         if not isinstance(value, dict):
             raise ValidationError("must be an object of strings")
         return value
-
-
-def is_variable_name(name: str) -> bool:
-    return VARIABLE_NAME.fullmatch(name) is not None
-
-
-def check_headers(headers: dict[str, str]) -> None:
-    """Header names and values as they may be sent, before templates are filled."""
-    problems = {name: [problem] for name, value in headers.items() if (problem := header_problem(name, value))}
-    if problems:
-        raise ValidationError(problems)
-
-
-def check_expression(text: str) -> None:
-    """A JMESPath expression that can be compiled."""
-    try:
-        compile_expression(text)
-    except InvalidExpression as error:
-        raise ValidationError(error.detail) from None
-
-
-def check_cron(text: str) -> None:
-    try:
-        parse_cron(text)
-    except InvalidCron as error:
-        raise ValidationError(error.detail) from None
-
-
-def check_zone(name: str) -> None:
-    try:
-        zone(name)
-    except InvalidZone as error:
-        raise ValidationError(error.detail) from None
-
-
-def check_queue_name(name: str) -> None:
-    if not QUEUE_NAME.fullmatch(name):
-        raise ValidationError("must be 1 to 100 of: letters, digits, dot, underscore, hyphen")
 
 
 def check_target(url: str) -> None:

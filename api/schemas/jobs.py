@@ -8,6 +8,8 @@ from api.schedule_targets import TARGETS
 from api.schemas.answers import PageQuery
 from api.schemas.attempts import AttemptSchema
 from api.schemas.fields import (
+    MOST_ID,
+    WORK_STATES,
     Instant,
     Integer,
     Json,
@@ -22,9 +24,6 @@ from api.schemas.fields import (
 )
 from shared.domain.urls import METHODS, header_problem
 
-INSTANT = {"type": "string", "format": "date-time", "example": "2026-03-01T12:00:00Z"}
-STATES = ("pending", "running", "succeeded", "failed", "canceled")
-MOST_ID = 2**53
 MOST_HEADERS = 50
 A_YEAR = 31_536_000  # in seconds
 WITHOUT_BODY = ("GET", "HEAD")
@@ -87,7 +86,7 @@ class JobInput(CallInput):
 
 
 class JobQuery(PageQuery):
-    state = Word(*STATES, load_default=left_out)
+    state = Word(*WORK_STATES, load_default=left_out)
     schedule_id = QueryInteger(least=1, most=MOST_ID, load_default=left_out)
 
 
@@ -100,14 +99,14 @@ class JobSchema(Object):
     headers = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
     payload = Json(metadata={"description": "left out when none was given"})
     error_uri = fields.String(required=True, allow_none=True)
-    execute_at = Timestamp(required=True, metadata={**INSTANT, "description": "when it was to be done first"})
+    execute_at = Timestamp(required=True, metadata={"description": "when it was to be done first"})
     timeout_seconds = fields.Integer(required=True)
     max_attempts = fields.Integer(required=True)
     backoff_seconds = fields.Float(required=True)
     schedule_id = fields.Integer(required=True, allow_none=True)
-    scheduled_for = Timestamp(required=True, allow_none=True, metadata=INSTANT)
+    scheduled_for = Timestamp(required=True, allow_none=True)
     trigger = Word("manual", "schedule", "api", required=True)
-    state = Word(*STATES, required=True)
+    state = Word(*WORK_STATES, required=True)
     error = fields.String(required=True, allow_none=True)
     error_of = fields.UUID(
         required=True, allow_none=True, metadata={"description": "the failed job that this one tells of"}
@@ -118,12 +117,12 @@ class JobSchema(Object):
     next_attempt_at = Timestamp(
         required=True,
         allow_none=True,
-        metadata={**INSTANT, "description": "null unless it is pending, and while it waits for an earlier occurrence"},
+        metadata={"description": "null unless it is pending, and while it waits for an earlier occurrence"},
     )
     attempt_count = fields.Integer(required=True, metadata={"description": "how often it was begun"})
-    created_at = Timestamp(required=True, metadata=INSTANT)
-    started_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
-    finished_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
+    created_at = Timestamp(required=True)
+    started_at = Timestamp(required=True, allow_none=True)
+    finished_at = Timestamp(required=True, allow_none=True)
 
 
 class JobWithAttemptsSchema(JobSchema):

@@ -4,8 +4,6 @@ from marshmallow import fields
 
 from api.schemas.fields import Object, Text, Timestamp
 
-INSTANT = {"type": "string", "format": "date-time", "example": "2026-03-01T12:00:00Z"}
-
 
 class KeyInput(Object):
     may_be_empty = True
@@ -16,15 +14,15 @@ class NewApiKeySchema(Object):
     id = fields.Integer(required=True)
     name = fields.String(required=True)
     api_key = fields.String(required=True, metadata={"example": "rk_7Fh2…_…", "description": "shown this once"})
-    created_at = Timestamp(required=True, metadata=INSTANT)
+    created_at = Timestamp(required=True)
 
 
 class ApiKeySchema(Object):
     id = fields.Integer(required=True)
     name = fields.String(required=True)
     prefix = fields.String(required=True, metadata={"example": "rk_7Fh2"})
-    created_at = Timestamp(required=True, metadata=INSTANT)
-    last_used_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
+    created_at = Timestamp(required=True)
+    last_used_at = Timestamp(required=True, allow_none=True)
 
 
 class ApiKeyPage(Object):
@@ -34,3 +32,8 @@ class ApiKeyPage(Object):
 
 class DeletedSchema(Object):
     deleted = fields.Boolean(required=True)
+
+
+class LoginLinkSchema(Object):
+    path = fields.String(required=True, metadata={"example": "/ui/login?token=…", "description": "works once"})
+    expires_at = Timestamp(required=True)

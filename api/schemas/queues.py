@@ -5,9 +5,10 @@ from typing import Any, ClassVar
 from marshmallow import fields
 
 from api.schemas.fields import Integer, Object, Timestamp
+from api.store.queues import MOST_COUNTED
 
-INSTANT = {"type": "string", "format": "date-time", "example": "2026-03-01T12:00:00Z"}
 A_YEAR = 31_536_000  # in seconds
+COUNTED = {"description": f"how many of its tasks; counting stops at {MOST_COUNTED:,}"}
 
 
 class QueueInput(Object):
@@ -26,24 +27,24 @@ class QueueSchema(Object):
     """A queue with the numbers of its tasks."""
 
     name = fields.String(required=True)
-    pending = fields.Integer(required=True)
-    running = fields.Integer(required=True)
-    failed = fields.Integer(required=True)
+    pending = fields.Integer(required=True, metadata=COUNTED)
+    running = fields.Integer(required=True, metadata=COUNTED)
+    failed = fields.Integer(required=True, metadata=COUNTED)
     oldest_pending_seconds = fields.Float(
         required=True,
         allow_none=True,
         metadata={"description": "how long the task has been due that is due longest; null when none is"},
     )
     last_popped_at = Timestamp(
-        required=True, allow_none=True, metadata={**INSTANT, "description": "when somebody asked for tasks last"}
+        required=True, allow_none=True, metadata={"description": "when somebody asked for tasks last"}
     )
     unattended_after_seconds = fields.Integer(
         required=True, allow_none=True, metadata={"description": "null: as the service is set"}
     )
     unattended_since = Timestamp(
-        required=True, allow_none=True, metadata={**INSTANT, "description": "null while somebody looks after it"}
+        required=True, allow_none=True, metadata={"description": "null while somebody looks after it"}
     )
-    created_at = Timestamp(required=True, metadata=INSTANT)
+    created_at = Timestamp(required=True)
 
 
 class QueuePage(Object):

@@ -5,7 +5,10 @@ from typing import Any
 from marshmallow import ValidationError, fields, pre_load, validates_schema
 
 from api.schemas.answers import PageQuery
+from api.schemas.checks import is_variable_name
 from api.schemas.fields import (
+    MOST_ID,
+    WORK_STATES,
     Items,
     Json,
     Object,
@@ -14,12 +17,9 @@ from api.schemas.fields import (
     TextMap,
     Timestamp,
     Word,
-    is_variable_name,
     left_out,
 )
 
-INSTANT = {"type": "string", "format": "date-time", "example": "2026-03-01T12:00:00Z"}
-MOST_ID = 2**53
 MOST_CHECKS = 1_000
 NUMBER_OF_SNAPSHOTS = f"must hold 1 to {MOST_CHECKS} snapshots in all"
 
@@ -32,7 +32,7 @@ class RunInput(Object):
 class RunQuery(PageQuery):
     checklist_id = QueryInteger(least=1, most=MOST_ID, load_default=left_out)
     schedule_id = QueryInteger(least=1, most=MOST_ID, load_default=left_out)
-    state = Word("pending", "running", "succeeded", "failed", "canceled", load_default=left_out)
+    state = Word(*WORK_STATES, load_default=left_out)
     outcome = Word("passed", "changed", "new", "error", load_default=left_out)
 
 
@@ -44,7 +44,9 @@ class SummarySchema(Object):
 
 
 class DifferenceSchema(Object):
-    pointer = fields.String(required=True)
+    pointer = fields.String(
+        required=True, metadata={"description": "a JSON Pointer; one of over 1,000 characters is cut, and ends in …"}
+    )
     expected = Json(metadata={"description": "left out where only the observed value has this member"})
     observed = Json(metadata={"description": "left out where only the expected value has this member"})
 
@@ -69,17 +71,17 @@ class RunSchema(Object):
     id = fields.UUID(required=True)
     checklist_id = fields.Integer(required=True, allow_none=True)
     schedule_id = fields.Integer(required=True, allow_none=True)
-    scheduled_for = Timestamp(required=True, allow_none=True, metadata=INSTANT)
+    scheduled_for = Timestamp(required=True, allow_none=True)
     trigger = Word("manual", "schedule", "api", required=True)
-    state = Word("pending", "running", "succeeded", "failed", "canceled", required=True)
+    state = Word(*WORK_STATES, required=True)
     outcome = Word("passed", "changed", "new", "error", required=True, allow_none=True)
     summary = fields.Nested(SummarySchema, required=True)
     flows = fields.List(fields.Nested(RunFlowSchema), required=True)
     error = fields.String(required=True, allow_none=True)
     attempts = fields.Integer(required=True, metadata={"description": "how often it was begun"})
-    created_at = Timestamp(required=True, metadata=INSTANT)
-    started_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
-    finished_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
+    created_at = Timestamp(required=True)
+    started_at = Timestamp(required=True, allow_none=True)
+    finished_at = Timestamp(required=True, allow_none=True)
 
 
 class RunPage(Object):
@@ -107,7 +109,7 @@ class SnapshotSchema(Object):
     flow = fields.String(required=True)
     name = fields.String(required=True)
     value = Json(required=True)
-    accepted_at = Timestamp(required=True, metadata=INSTANT)
+    accepted_at = Timestamp(required=True)
     accepted_by = fields.String(required=True)
     run_id = fields.UUID(required=True, allow_none=True)
     state = Word("current", "obsolete", required=True)
@@ -115,7 +117,7 @@ class SnapshotSchema(Object):
 
 class HistoricalSnapshotSchema(SnapshotSchema):
     state = Word("current", "obsolete", "superseded", required=True)
-    superseded_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
+    superseded_at = Timestamp(required=True, allow_none=True)
 
 
 class SnapshotPage(Object):

@@ -6,15 +6,13 @@ from api.schemas.fields import Json, Object, Timestamp, Word
 from api.schemas.schedules import OUTCOMES, STATES
 from shared.domain.urls import METHODS
 
-INSTANT = {"type": "string", "format": "date-time", "example": "2026-03-01T12:00:00Z"}
-
 
 class WorkOfScheduleSchema(Object):
     """A piece of work that the schedule began."""
 
     id = fields.UUID(required=True)
     kind = Word("run", "job", "task", required=True)
-    at = Timestamp(required=True, metadata=INSTANT)
+    at = Timestamp(required=True)
     state = Word("pending", "running", "succeeded", "failed", "canceled", required=True)
     outcome = fields.String(required=True, allow_none=True)
 
@@ -32,7 +30,7 @@ class ScheduleSchema(Object):
     cron = fields.String(required=True, allow_none=True)
     timezone = fields.String(required=True)
     interval_seconds = fields.Integer(required=True, allow_none=True)
-    run_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
+    run_at = Timestamp(required=True, allow_none=True)
     minute = fields.Integer(required=True, allow_none=True)
     recurring = Word("none", "daily", "weekly", required=True, allow_none=True)
     checklist_id = fields.Integer(required=True, allow_none=True)
@@ -49,8 +47,8 @@ class ScheduleSchema(Object):
     priority = fields.Integer(required=True, allow_none=True)
     paused = fields.Boolean(required=True)
     note = fields.String(required=True, allow_none=True)
-    starts_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
-    ends_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
+    starts_at = Timestamp(required=True, allow_none=True)
+    ends_at = Timestamp(required=True, allow_none=True)
     max_occurrences = fields.Integer(required=True, allow_none=True)
     jitter_seconds = fields.Integer(required=True)
     overlap = fields.String(required=True)
@@ -60,19 +58,15 @@ class ScheduleSchema(Object):
     pause_on_change = fields.Boolean(required=True)
     state = Word(*STATES, required=True)
     skip_next = fields.Boolean(required=True, metadata={"description": "the next occurrence is to be left out"})
-    next_run_at = Timestamp(
-        required=True, allow_none=True, metadata={**INSTANT, "description": "null unless it is active"}
-    )
-    upcoming = fields.List(
-        Timestamp(metadata=INSTANT), required=True, metadata={"description": "the next five, next_run_at included"}
-    )
-    last_run_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
+    next_run_at = Timestamp(required=True, allow_none=True, metadata={"description": "null unless it is active"})
+    upcoming = fields.List(Timestamp(), required=True, metadata={"description": "the next five, next_run_at included"})
+    last_run_at = Timestamp(required=True, allow_none=True)
     last = fields.Nested(WorkOfScheduleSchema, required=True, allow_none=True)
     last_success = fields.Nested(WorkOfScheduleSchema, required=True, allow_none=True)
     last_failure = fields.Nested(WorkOfScheduleSchema, required=True, allow_none=True)
     counters = fields.Nested(CountersSchema, required=True)
-    created_at = Timestamp(required=True, metadata=INSTANT)
-    updated_at = Timestamp(required=True, metadata=INSTANT)
+    created_at = Timestamp(required=True)
+    updated_at = Timestamp(required=True)
 
 
 class SchedulePage(Object):
@@ -83,7 +77,7 @@ class SchedulePage(Object):
 class OccurrenceSchema(Object):
     """An instant that was due, and what became of it."""
 
-    scheduled_for = Timestamp(required=True, metadata=INSTANT)
+    scheduled_for = Timestamp(required=True)
     outcome = Word(*OUTCOMES, required=True)
     reason = fields.String(required=True, allow_none=True, metadata={"description": "why it was not fired"})
     kind = Word("run", "job", "task", required=True)
@@ -96,7 +90,7 @@ class OccurrencePage(Object):
 
 
 class PreviewInstantSchema(Object):
-    utc = Timestamp(required=True, metadata=INSTANT)
+    utc = Timestamp(required=True)
     local = fields.String(required=True, metadata={"format": "date-time", "example": "2026-03-01T13:00:00+01:00"})
 
 

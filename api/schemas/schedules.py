@@ -7,7 +7,9 @@ from marshmallow import ValidationError, missing, post_load, validates_schema
 
 from api.schedule_targets import DEFAULT_QUEUE, TARGETS, named_targets, owners
 from api.schemas.answers import PageQuery
+from api.schemas.checks import check_cron, check_queue_name, check_zone, is_variable_name
 from api.schemas.fields import (
+    MOST_ID,
     Boolean,
     Instant,
     Integer,
@@ -17,10 +19,6 @@ from api.schemas.fields import (
     Text,
     TextMap,
     Word,
-    check_cron,
-    check_queue_name,
-    check_zone,
-    is_variable_name,
     left_out,
 )
 from api.schemas.jobs import CallInput
@@ -29,7 +27,6 @@ from shared.domain.when import MAX_MINUTE
 WHENS = ("cron", "interval_seconds", "run_at", "minute")
 STATES = ("active", "paused", "finished", "invalid")
 OUTCOMES = ("fired", "skipped", "missed")
-MOST_ID = 2**53
 MOST_INTERVAL_SECONDS = 2**31 - 1  # 68 years: what the column holds
 MOST_OCCURRENCES = 1_000_000_000
 A_DAY, A_YEAR = 86_400, 31_536_000  # in seconds

@@ -2,10 +2,8 @@
 
 from marshmallow import fields
 
-from api.schemas.fields import Json, Object, Timestamp, Word
-from api.schemas.tasks import STATES
-
-INSTANT = {"type": "string", "format": "date-time", "example": "2026-03-01T12:00:00Z"}
+from api.schemas.attempts import OUTCOMES
+from api.schemas.fields import WORK_STATES, Json, Object, Timestamp, Word
 
 
 class TaskSchema(Object):
@@ -14,7 +12,7 @@ class TaskSchema(Object):
     id = fields.UUID(required=True)
     queue = fields.String(required=True)
     payload = Json(required=True)
-    state = Word(*STATES, required=True)
+    state = Word(*WORK_STATES, required=True)
     priority = fields.Integer(required=True)
     attempt_count = fields.Integer(required=True, metadata={"description": "how often it was popped"})
     failures = fields.Integer(required=True, metadata={"description": "attempts that failed or timed out"})
@@ -25,21 +23,21 @@ class TaskSchema(Object):
     worker = fields.String(
         required=True, allow_none=True, metadata={"description": "who has it, or had it last, as it calls itself"}
     )
-    lease_expires_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
+    lease_expires_at = Timestamp(required=True, allow_none=True)
     cancel_requested = fields.Boolean(required=True)
     error = fields.String(required=True, allow_none=True, metadata={"description": "of the last attempt that failed"})
     result = Json(required=True, metadata={"description": "what the ack brought"})
     schedule_id = fields.Integer(required=True, allow_none=True)
-    scheduled_for = Timestamp(required=True, metadata={**INSTANT, "description": "when it was to be due first"})
+    scheduled_for = Timestamp(required=True, metadata={"description": "when it was to be due first"})
     run_id = fields.UUID(required=True, allow_none=True, metadata={"description": "the run that it observes for"})
     next_attempt_at = Timestamp(
         required=True,
         allow_none=True,
-        metadata={**INSTANT, "description": "null unless it is pending, and while it waits for an earlier occurrence"},
+        metadata={"description": "null unless it is pending, and while it waits for an earlier occurrence"},
     )
-    created_at = Timestamp(required=True, metadata=INSTANT)
-    started_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
-    finished_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
+    created_at = Timestamp(required=True)
+    started_at = Timestamp(required=True, allow_none=True)
+    finished_at = Timestamp(required=True, allow_none=True)
 
 
 class PushedTaskSchema(TaskSchema):
@@ -57,9 +55,9 @@ class TaskAttemptSchema(Object):
 
     number = fields.Integer(required=True, metadata={"description": "counted from 1"})
     worker = fields.String(required=True, allow_none=True)
-    started_at = Timestamp(required=True, metadata=INSTANT)
-    finished_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
-    outcome = Word("succeeded", "failed", "timeout", "lease_expired", "canceled", required=True, allow_none=True)
+    started_at = Timestamp(required=True)
+    finished_at = Timestamp(required=True, allow_none=True)
+    outcome = Word(*OUTCOMES, required=True, allow_none=True)
     error = fields.String(required=True, allow_none=True)
     elapsed_ms = fields.Integer(required=True, allow_none=True)
 
@@ -67,7 +65,7 @@ class TaskAttemptSchema(Object):
 class LogLineSchema(Object):
     attempt = fields.Integer(required=True)
     message = fields.String(required=True)
-    logged_at = Timestamp(required=True, metadata=INSTANT)
+    logged_at = Timestamp(required=True)
 
 
 class TaskWithHistorySchema(TaskSchema):
@@ -94,9 +92,9 @@ class PoppedTaskSchema(Object):
     payload = Json(required=True)
     attempt = fields.Integer(required=True, metadata={"description": "counted from 1"})
     lease_token = fields.UUID(required=True, metadata={"description": "what the task is ended and extended with"})
-    lease_expires_at = Timestamp(required=True, metadata=INSTANT)
+    lease_expires_at = Timestamp(required=True)
     timeout_seconds = fields.Integer(required=True, allow_none=True)
-    scheduled_for = Timestamp(required=True, metadata=INSTANT)
+    scheduled_for = Timestamp(required=True)
 
 
 class PoppedTasksSchema(Object):
@@ -104,7 +102,7 @@ class PoppedTasksSchema(Object):
 
 
 class LeaseSchema(Object):
-    lease_expires_at = Timestamp(required=True, metadata=INSTANT)
+    lease_expires_at = Timestamp(required=True)
     cancel_requested = fields.Boolean(
         required=True, metadata={"description": "whether the task's owner wants it to be given up"}
     )

@@ -7,20 +7,9 @@ from uuid import UUID
 from marshmallow import ValidationError, fields, validates, validates_schema
 
 from api.schemas.answers import PageQuery
-from api.schemas.fields import (
-    Boolean,
-    Integer,
-    Items,
-    Json,
-    Number,
-    Object,
-    Text,
-    Word,
-    check_queue_name,
-    left_out,
-)
+from api.schemas.checks import check_queue_name
+from api.schemas.fields import WORK_STATES, Boolean, Integer, Items, Json, Number, Object, Text, Word, left_out
 
-STATES = ("pending", "running", "succeeded", "failed", "canceled")
 A_YEAR = 31_536_000  # in seconds
 LONGEST_LEASE = 43_200  # in seconds
 MOST_AT_ONCE = 1_000
@@ -68,6 +57,19 @@ class PushInput(TaskInput):
     )
 
     example: ClassVar[dict[str, Any]] = {"payload": {"to": "ada@example.com"}, "priority": 5, "dedup_key": "mail 17"}
+
+    @validates("tasks")
+    def check_keys(self, tasks: list[dict[str, Any]], **_: Any) -> None:
+        seen: set[str] = set()
+        repeated: dict[int, dict[str, list[str]]] = {}
+        for place, task in enumerate(tasks):
+            key = task.get("dedup_key")
+            if key in seen:
+                repeated[place] = {"dedup_key": ["must not be the key of another task of the list"]}
+            elif key is not None:
+                seen.add(key)
+        if repeated:
+            raise ValidationError(repeated)
 
     @validates_schema(pass_original=True)
     def check_one_or_many(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> None:
@@ -135,6 +137,10 @@ class FailInput(LeaseInput):
     }
 
 
+class ReleaseInput(LeaseInput):
+    example: ClassVar[dict[str, Any]] = {"lease_token": "00000000-0000-4000-8000-000000000000"}
+
+
 class ExtendInput(LeaseInput):
     lease_seconds = Integer(least=1, most=LONGEST_LEASE, required=True, metadata={"description": "from now on"})
 
@@ -158,4 +164,4 @@ class LogInput(LeaseInput):
 
 class TaskQuery(PageQuery):
     queue = Text(most=100, validate=check_queue_name, load_default=left_out)
-    state = Word(*STATES, load_default=left_out)
+    state = Word(*WORK_STATES, load_default=left_out)

@@ -7,7 +7,6 @@ from marshmallow import ValidationError, fields, validates
 from api.schemas.answers import PageQuery
 from api.schemas.fields import Boolean, Items, Object, Text, Timestamp, Url, Word, left_out
 
-INSTANT = {"type": "string", "format": "date-time", "example": "2026-03-01T12:00:00Z"}
 EVENT_TYPES = (
     "run.started",
     "run.finished",
@@ -63,17 +62,17 @@ class WebhookSchema(Object):
     description = fields.String(required=True, allow_none=True)
     enabled = fields.Boolean(required=True)
     failing_since = Timestamp(
-        required=True, allow_none=True, metadata={**INSTANT, "description": "since when every attempt has failed"}
+        required=True, allow_none=True, metadata={"description": "since when every attempt has failed"}
     )
-    disabled_at = Timestamp(required=True, allow_none=True, metadata=INSTANT)
+    disabled_at = Timestamp(required=True, allow_none=True)
     disabled_reason = fields.String(required=True, allow_none=True)
     previous_secret_until = Timestamp(
         required=True,
         allow_none=True,
-        metadata={**INSTANT, "description": "until when the secret before the last rotation signs as well"},
+        metadata={"description": "until when the secret before the last rotation signs as well"},
     )
-    created_at = Timestamp(required=True, metadata=INSTANT)
-    updated_at = Timestamp(required=True, metadata=INSTANT)
+    created_at = Timestamp(required=True)
+    updated_at = Timestamp(required=True)
 
 
 class WebhookWithSecretSchema(WebhookSchema):

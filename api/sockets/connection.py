@@ -13,6 +13,7 @@ from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessa
 from wsproto.utilities import LocalProtocolError
 
 MOST_BYTES: Final = 1_048_576
+MOST_FRAMES: Final = 10_000  # of one message; a frame may be empty, and then costs no bytes
 READ_BYTES: Final = 16_384
 SEND_SECONDS: Final = 10.0  # a client that does not read is given up after that
 FAREWELL_SECONDS: Final = 1.0
@@ -48,6 +49,7 @@ class Connection:
         self._sending = threading.Lock()
         self._pieces: list[str] = []
         self._size = 0
+        self._frames = 0
         self._idle_frames = 0
         self.heard_at = time.monotonic()
 
@@ -62,7 +64,7 @@ class Connection:
     def receive(self, seconds: float) -> str | bytes | None:
         """The next message, of a binary one no more than its kind (b""); None when there is none within `seconds`.
 
-        Raises SocketClosed.
+        Raises SocketClosed; it is left to the caller to close() with its code.
         """
         deadline = time.monotonic() + seconds
         while True:
@@ -87,7 +89,9 @@ class Connection:
         self._send(Ping())
 
     def close(self, code: int, reason: str) -> None:
-        """Say goodbye, and leave the client a moment to say so as well; never raises."""
+        """Say goodbye, and leave the client a moment to say so as well; never raises. It may take SEND_SECONDS."""
+        if code == GONE:
+            return
         try:
             self._send(CloseConnection(code=code, reason=reason))
             self._socket.shutdown(socket.SHUT_WR)
@@ -114,24 +118,24 @@ class Connection:
                 self._send(event.response())
             case TextMessage(data=piece) | BytesMessage(data=piece):
                 self._size += len(piece.encode() if isinstance(piece, str) else piece)
-                if self._size > MOST_BYTES:
-                    reason = f"a message has at most {MOST_BYTES} bytes"
-                    self.close(TOO_BIG, reason)
-                    raise SocketClosed(TOO_BIG, reason)
-                if isinstance(piece, str):
+                self._frames += event.frame_finished
+                if self._size > MOST_BYTES or self._frames > MOST_FRAMES:
+                    raise SocketClosed(TOO_BIG, f"a message has at most {MOST_BYTES} bytes, in {MOST_FRAMES} frames")
+                if isinstance(piece, str) and piece:
                     self._pieces.append(piece)
                 if event.message_finished:
                     message = "".join(self._pieces) if isinstance(event, TextMessage) else b""
-                    self._pieces, self._size = [], 0
+                    self._pieces, self._size, self._frames = [], 0, 0
                     return message
             case CloseConnection(code=code, reason=said):
-                self.close(code, said or "")
                 raise SocketClosed(code, said or "")
         return None
 
     def _is_readable(self, seconds: float) -> bool:
         try:
-            return bool(select.select([self._socket], [], [], seconds)[0])
+            readable = select.poll()  # unlike select(), also for the thousandth file that the process has open
+            readable.register(self._socket, select.POLLIN)
+            return bool(readable.poll(seconds * 1_000))
         except (OSError, ValueError) as error:
             raise SocketClosed(GONE, f"the connection is gone: {error}") from error
 

@@ -1,5 +1,6 @@
 """Messages of workers, as they are read: JSON objects by their `type`, judged as the bodies of requests are."""
 
+import json
 from typing import Any, Final
 
 from marshmallow import ValidationError, fields
@@ -9,6 +10,8 @@ from api.schemas.fields import Boolean, Integer, Object, Text, left_out
 from api.schemas.tasks import LONGEST_LEASE, AckInput, ExtendInput, FailInput, LogInput, Uuid
 from api.sockets.hand import MOST_IN_HAND
 from shared.domain.json_text import InvalidJson, parse
+
+LONGEST_TOLD: Final = 100
 
 
 class InvalidMessage(Exception):
@@ -49,6 +52,12 @@ class Messages:
     def __init__(self, **schemas: Object) -> None:
         self._schemas = schemas
 
+    def about(self, text: str | bytes) -> tuple[str | None, dict[str, str]]:
+        """The type of a refused message, if it is one of these, and its members, as far as they can be told."""
+        said = loosely_read(text)
+        kind = said.get("type")
+        return (kind, said) if kind in self._schemas else (None, {})
+
     def read(self, text: str | bytes) -> tuple[str, dict[str, Any]]:
         """A message's type and its other members. Raises InvalidMessage."""
         body = parse_object(text)
@@ -76,13 +85,27 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
     return body
 
 
-def told_id(text: str | bytes) -> str | None:
-    """The id in a message that cannot be read otherwise, for the answer; None if there is none that can be told."""
+def loosely_read(text: str | bytes) -> dict[str, str]:
+    """The short texts of a message that is refused, by member, so that the answer can say what it is about.
+
+    A value that no JSON of ours may hold does not keep the others from being read.
+    """
     try:
-        id = parse_object(text).get("id")
-    except InvalidMessage:
-        return None
-    return id if isinstance(id, str) and len(id) <= 100 else None
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(body, dict):
+        return {}
+    return {name: value for name, value in body.items() if isinstance(value, str) and is_tellable(value)}
+
+
+def is_tellable(text: str) -> bool:
+    """Whether it may be sent back as it came.
+
+    >>> is_tellable("00000000-0000-7000-8000-000000000000"), is_tellable("x" * 101), is_tellable("\ud800")
+    (True, False, False)
+    """
+    return len(text) <= LONGEST_TOLD and text.isascii() and text.isprintable()
 
 
 NATIVE: Final = Messages(ready=Ready(), log=Log(), done=Done(), fail=Fail(), extend=Extend())

@@ -1,6 +1,7 @@
 """Our own protocol, as docs/websocket.md has it: a worker says that it is ready, and is given tasks of one queue."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +13,8 @@ from api.schemas.fields import write_timestamp
 from api.services import services
 from api.sockets.connection import Connection
 from api.sockets.feeding import Feeder
-from api.sockets.hand import Hand, InHand, Terms
-from api.sockets.messages import NATIVE, InvalidMessage, told_id
+from api.sockets.hand import InHand, Terms
+from api.sockets.messages import NATIVE, InvalidMessage
 from api.sockets.refusals import UNAVAILABLE, Refusal, is_over, refusal
 from api.sockets.task_socket import TaskSocket
 from api.store import held_tasks, task_logs
@@ -32,8 +33,7 @@ class NativeTongue:
 
     def __init__(self, connection: Connection, socket: TaskSocket, queue: str) -> None:
         self._connection = connection
-        self._hand = Hand()
-        socket.hands.append(self._hand)
+        self._hand = socket.new_hand(queue)
         app = current_app._get_current_object()  # type: ignore[attr-defined]  # Flask's proxy declares what it stands for
         self._feeder = Feeder(app, caller(), request.environ, connection, queue, self._hand, self._tell_task)
         self._is_fed = False
@@ -42,7 +42,8 @@ class NativeTongue:
         try:
             kind, said = NATIVE.read(message)
         except InvalidMessage as invalid:
-            self._answer(None, told_id(message), Refusal("invalid", str(invalid)))
+            kind_told, told = NATIVE.about(message)
+            self._answer(kind_told, told.get("id"), Refusal("invalid", str(invalid)))
             return
         id = said.pop("id", None)
         if kind == "ready":
@@ -129,12 +130,12 @@ def add_lines(
     *,
     lease_token: UUID,
     message: str | None = None,
-    messages: list[str] | None = None,
+    messages: Sequence[str] = (),
 ) -> Outcome:
-    lines = [message] if messages is None else messages
     [task] = held_tasks.held(transaction.cursor, caller().account_id, {id: lease_token}).values()
     if not isinstance(task, HeldTask):
         return refusal(transaction.cursor, id, lease_token, task)
-    if not task_logs.add(transaction.cursor, task, [line for line in lines if line is not None]):
+    lines = messages if message is None else [message]
+    if not task_logs.add(transaction.cursor, task, lines):
         return Refusal("invalid", f"the log of a task has at most {task_logs.MOST_LINES} lines")
     return {"cancel_requested": task.cancel_requested}

@@ -11,7 +11,7 @@ from flask import Flask, Response, request
 from werkzeug.routing.exceptions import WebsocketMismatch
 
 from api.auth import caller
-from api.errors import Problem, problem_response
+from api.errors import Problem, TooManyRequests, problem_response
 from api.services import services
 from api.sockets.connection import Connection
 
@@ -25,10 +25,6 @@ ACCEPT: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 
 class UpgradeRequired(Problem):
     status = 426
-
-
-class TooManySockets(Problem):
-    status = 429
 
 
 class OtherOrigin(Problem):
@@ -74,10 +70,13 @@ def open_socket(serve: Callable[[Connection], None]) -> Response:
     if not is_of_host(request.headers.get("Origin"), request.host):
         # A browser that knows a key for this host shows it to pages from anywhere.
         raise OtherOrigin("a page of another origin may not connect")
-    if not services().sockets.has_room(caller().account_id):
-        raise TooManySockets(
+    sockets = services().sockets
+    if sockets.is_closed:
+        raise Problem("the service ends or begins anew; connect again", status=503, headers={"Retry-After": "1"})
+    if not sockets.has_room(caller().account_id):
+        raise TooManyRequests(
             "as many WebSockets as there may be are open in this process; close some, or try again later",
-            headers={"Retry-After": "5"},
+            retry_after_seconds=5,
         )
     if "gunicorn.socket" not in request.environ:
         raise Problem("this server cannot change to another protocol", status=501)

@@ -25,7 +25,7 @@ TIMED_OUT: Final = Refusal("job_timed_out", "the attempt has taken longer than t
 DONE: Final = Refusal("job_done", "done was said before for this attempt")
 FAILED: Final = Refusal("job_failed", "fail was said before for this attempt")
 UNKNOWN: Final = Refusal("invalid", "there is no such task")
-UNAVAILABLE: Final = Refusal("unavailable", "the database is out of reach; nothing was changed, try again")
+UNAVAILABLE: Final = Refusal("unavailable", "the database is out of reach; say it again")
 ENDS: Final = ("lease_lost", "job_timed_out", "job_done", "job_failed")
 # How an attempt ended, as its worker gets to know it.
 BY_OUTCOME: Final = {"succeeded": DONE, "failed": FAILED, "timeout": TIMED_OUT}

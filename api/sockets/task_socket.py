@@ -46,7 +46,7 @@ class Tongue(Protocol):
 
 
 class TaskSocket:
-    """Serves one connection, in the thread of its request; `hands` may get more while it does."""
+    """Serves one connection, in the thread of its request; it may get more hands while it does."""
 
     def __init__(self, connection: Connection, rhythm: Rhythm | None = None) -> None:
         self.connection = connection
@@ -56,6 +56,13 @@ class TaskSocket:
         self._secret = keys.read_secret(presented_secret() or "")
         now = time.monotonic()
         self._pinged_at = self._key_seen_at = now
+
+    def new_hand(self, queue: str) -> Hand:
+        """A hand for tasks of this queue, looked after from now on."""
+        hand = Hand()
+        self.hands.append(hand)
+        services().sockets.attend((self._account_id, queue), hand)
+        return hand
 
     def serve(self, tongue: Tongue) -> None:
         """Until either side ends it; then what is in hand is given back."""
@@ -70,20 +77,24 @@ class TaskSocket:
             ended = (closed.code, closed.reason)
         except Exception as error:  # a table of exceptions answers requests; a socket has to be closed
             log.exception("accident", error=type(error).__name__)
-            self.connection.close(*ended)
         finally:
             self._end(*ended)
 
     def _end(self, code: int, reason: str) -> None:
+        """First give back, then say goodbye: a client that does not read makes that last."""
         is_our_end = services().sockets.is_closed
-        if is_our_end:
-            self.connection.close(GOING_AWAY, "the service ends or begins anew; connect again")
-        left = {task.id: task.lease_token for hand in self.hands for task in hand.close()}
+        left = {task.id: task.lease_token for hand in self.hands for task in self._closed(hand)}
         log.info("socket_ended", code=code, reason=reason[:200], account_id=self._account_id, given_back=len(left))
         if is_our_end:
             give_back(left, "released", "the service ended the connection of its worker")
+            self.connection.close(GOING_AWAY, "the service ends or begins anew; connect again")
         else:
             give_back(left, "lease_expired", "the connection of its worker ended")
+            self.connection.close(code, reason)
+
+    def _closed(self, hand: Hand) -> list[InHand]:
+        services().sockets.let_go(hand)
+        return hand.close()
 
     def _seconds_to_next_look(self) -> float:
         shortest = min((hand.terms.lease_seconds for hand in self.hands), default=60)
@@ -92,7 +103,7 @@ class TaskSocket:
     def _look_after(self, tongue: Tongue) -> None:
         now = time.monotonic()
         if now - self.connection.heard_at > self._rhythm.silence:
-            self._close(ACCIDENT, "nothing was heard for too long, not even an answer to pings")
+            raise SocketClosed(ACCIDENT, "nothing was heard for too long, not even an answer to pings")
         if now - self._pinged_at >= self._rhythm.ping:
             self._pinged_at = now
             self.connection.ping()
@@ -105,10 +116,6 @@ class TaskSocket:
                 hand.kept_at = now
                 self._keep(hand, tongue)
 
-    def _close(self, code: int, reason: str) -> None:
-        self.connection.close(code, reason)
-        raise SocketClosed(code, reason)
-
     def _require_key(self) -> None:
         try:
             with services().database.reading() as cursor:
@@ -116,7 +123,7 @@ class TaskSocket:
         except DatabaseUnavailable:
             return
         if not found:
-            self._close(POLICY, "the API key has been revoked")
+            raise SocketClosed(POLICY, "the API key has been revoked")
 
     def _end_what_took_too_long(self, hand: Hand, now: float, tongue: Tongue) -> None:
         for task in hand.tasks():
@@ -130,10 +137,13 @@ class TaskSocket:
         if not tasks:
             return
         leases = {task.id: task.lease_token for task in tasks}
-        lease_seconds = hand.terms.lease_seconds if hand.terms.extends_leases else None
+        terms = hand.terms
         try:
             with services().database.reading() as cursor:
-                kept = socket_leases.keep(cursor, self._account_id, leases, lease_seconds)
+                if terms.extends_leases:
+                    kept = socket_leases.keep(cursor, self._account_id, leases, terms.lease_seconds)
+                else:
+                    kept = socket_leases.in_force(cursor, self._account_id, leases)
                 lost = {task.id: task.lease_token for task in tasks if task.lease_token not in kept}
                 outcomes = socket_leases.outcomes(cursor, self._account_id, lost) if lost else {}
         except DatabaseUnavailable as error:

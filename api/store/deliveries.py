@@ -37,7 +37,7 @@ GET = """
 SELECT work.id, webhook_id, event_id, events.type, state, error, attempt, max_attempts, inert,
        spec ->> 'replay_of', due_at, work.created_at, started_at, finished_at
 FROM work
-JOIN events ON events.id = work.event_id
+JOIN events ON events.account_id = work.account_id AND events.id = work.event_id
 WHERE work.account_id = %(account_id)s AND kind = 'delivery' AND work.id = %(id)s
 """
 
@@ -52,7 +52,7 @@ LIST = """
 SELECT work.id, webhook_id, event_id, events.type, state, error, attempt, max_attempts, inert,
        spec ->> 'replay_of', due_at, work.created_at, started_at, finished_at
 FROM work
-JOIN events ON events.id = work.event_id
+JOIN events ON events.account_id = work.account_id AND events.id = work.event_id
 WHERE work.account_id = %(account_id)s
   AND kind = 'delivery'
   AND (%(before)s::uuid IS NULL OR work.id < %(before)s)

@@ -6,7 +6,7 @@ A lease that has run out is in force until it is taken back: nobody else has the
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from shared.array import array
@@ -27,6 +27,8 @@ class HeldTask:
     timeout_seconds: int | None
     cancel_requested: bool
     run_id: UUID | None
+    schedule_id: int | None
+    scheduled_for: datetime | None
     began: datetime
     now: datetime
 
@@ -35,56 +37,61 @@ class HeldTask:
         """Whether another attempt may follow this one."""
         return self.attempt - self.released < self.max_attempts
 
+    @property
+    def has_timed_out(self) -> bool:
+        """Whether the whole allowance of the attempt is over."""
+        return self.timeout_seconds is not None and self.began + timedelta(seconds=self.timeout_seconds) <= self.now
+
 
 # Why a token gives no right to a task: it did end the task well, it is not in force, its time was over, or there is no
 # such task.
 NotHeld = Literal["acked_before", "lease_lost", "job_timed_out", "unknown"]
 
+# Whoever shows a token was given it after its attempt had been committed: if that token is still in force, the attempt
+# is there to be seen, however long this has waited for the lock.
 LOCK = """
-SELECT id, queue, lease_token, lease_expires_at, attempt, released, max_attempts, timeout_seconds, cancel_requested,
-       run_id
+SELECT id, queue, lease_token, lease_expires_at, attempt, released, max_attempts, timeout_seconds,
+       cancel_requested, run_id, schedule_id, scheduled_for,
+       (SELECT started_at FROM attempts WHERE work_id = work.id AND number = work.attempt), statement_timestamp()
 FROM work
 WHERE account_id = %(account_id)s AND kind = 'task' AND id = ANY(%(ids)s::uuid[])
 ORDER BY id
 FOR NO KEY UPDATE
 """
 
-# A statement of its own: while LOCK waited for a pop to commit, that pop's attempt was behind its snapshot.
-ATTEMPTS_OF_LEASES = """
-SELECT work_id, started_at, outcome, statement_timestamp()
-FROM unnest(%(ids)s::uuid[], %(lease_tokens)s::uuid[]) AS leases (id, lease_token)
-JOIN attempts ON attempts.work_id = leases.id AND attempts.lease_token = leases.lease_token
-"""
-
 
 def held(cursor: Cursor, account_id: int, leases: Mapping[UUID, UUID]) -> dict[UUID, HeldTask | NotHeld]:
     """How it stands with each of these tasks and the lease token that is shown for it.
 
-    Two statements, and locks to the end of both: the cursor must be a transaction's.
+    Locks those that there are to the end of the transaction, which the cursor must be of.
     """
     cursor.execute(LOCK, {"account_id": account_id, "ids": array(leases)})
-    rows = {row[0]: row for row in cursor.fetchall()}
-    cursor.execute(ATTEMPTS_OF_LEASES, {"ids": array(leases), "lease_tokens": array(leases.values())})
-    attempts = {row[0]: row[1:] for row in cursor.fetchall()}
-    return {id: _standing(rows.get(id), token, attempts.get(id)) for id, token in leases.items()}
+    standings: dict[UUID, HeldTask | NotHeld] = dict.fromkeys(leases, "unknown")
+    lost: dict[UUID, UUID] = {}
+    for row in cursor.fetchall():
+        task = HeldTask(*row)
+        if task.lease_token != leases[task.id]:
+            lost[task.id] = leases[task.id]
+        else:
+            standings[task.id] = "job_timed_out" if task.has_timed_out else task
+    return standings | _why_lost(cursor, lost)
 
 
-def _standing(
-    row: tuple[Any, ...] | None, token: UUID, attempt: tuple[datetime, str | None, datetime] | None
-) -> HeldTask | NotHeld:
-    if row is None:
-        return "unknown"
-    if attempt is None:
-        return "lease_lost"
-    began, outcome, now = attempt
-    task = HeldTask(*(*row, began, now))
-    if task.lease_token != token:
-        if outcome == "succeeded":
-            return "acked_before"
-        return "job_timed_out" if outcome == "timeout" else "lease_lost"
-    if task.timeout_seconds is not None and began + timedelta(seconds=task.timeout_seconds) <= now:
-        return "job_timed_out"
-    return task
+# A statement of its own: what LOCK has waited for ended attempts that its snapshot shows as going on.
+OUTCOMES = """
+SELECT work_id, outcome
+FROM unnest(%(ids)s::uuid[], %(lease_tokens)s::uuid[]) AS leases (id, lease_token)
+JOIN attempts ON attempts.work_id = leases.id AND attempts.lease_token = leases.lease_token
+"""
+WHY_LOST: Mapping[str | None, NotHeld] = {"succeeded": "acked_before", "timeout": "job_timed_out"}
+
+
+def _why_lost(cursor: Cursor, leases: Mapping[UUID, UUID]) -> dict[UUID, NotHeld]:
+    if not leases:
+        return {}
+    cursor.execute(OUTCOMES, {"ids": array(leases), "lease_tokens": array(leases.values())})
+    outcomes: dict[UUID, str | None] = dict(cursor.fetchall())
+    return {id: WHY_LOST.get(outcomes.get(id), "lease_lost") for id in leases}
 
 
 EXTEND = """

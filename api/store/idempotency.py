@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopg2.extras import Json
 
-from shared.database import Cursor, only_row
+from shared.database import Cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,35 +18,39 @@ class FirstAnswer:
     body: Any
 
 
-FORGET_OLD = """
-DELETE FROM idempotency_keys
-WHERE account_id = %(account_id)s AND key = %(key)s AND created_at < now() - interval '24 hours'
-"""
-
-# Another request with the same key that has not ended yet is waited for: its row is there, uncommitted.
+# Another request with the same key that has not ended yet is waited for: its row is there, uncommitted. A row that is
+# left as it is has been locked by this all the same, so that its answer is there to be read.
 TAKE = """
 INSERT INTO idempotency_keys (account_id, key, fingerprint)
 VALUES (%(account_id)s, %(key)s, %(fingerprint)s)
-ON CONFLICT DO NOTHING
-"""
-
-FIRST_ANSWER = """
-SELECT fingerprint, status, headers, body
-FROM idempotency_keys
-WHERE account_id = %(account_id)s AND key = %(key)s
+ON CONFLICT (account_id, key) DO UPDATE
+SET fingerprint = EXCLUDED.fingerprint,
+    status = NULL,
+    headers = NULL,
+    body = NULL,
+    created_at = now()
+WHERE idempotency_keys.created_at < now() - interval '24 hours'
 """
 
 
 def take(cursor: Cursor, account_id: int, key: str, fingerprint: bytes) -> FirstAnswer | None:
-    """Claim the key for this transaction; the first answer when it has been used before."""
-    values = {"account_id": account_id, "key": key, "fingerprint": fingerprint}
-    cursor.execute(FORGET_OLD, values)
-    cursor.execute(TAKE, values)
-    if cursor.rowcount == 1:
-        return None
-    cursor.execute(FIRST_ANSWER, values)
-    found, status, headers, body = only_row(cursor)
-    return FirstAnswer(bytes(found), status, headers, body)
+    """Claim the key for this transaction, which the cursor must be of; the first answer when it was used before."""
+    cursor.execute(TAKE, {"account_id": account_id, "key": key, "fingerprint": fingerprint})
+    return None if cursor.rowcount == 1 else first_answer(cursor, account_id, key)
+
+
+FIRST_ANSWER = """
+SELECT fingerprint, status, headers, body
+FROM idempotency_keys
+WHERE account_id = %(account_id)s AND key = %(key)s AND created_at >= now() - interval '24 hours'
+"""
+
+
+def first_answer(cursor: Cursor, account_id: int, key: str) -> FirstAnswer | None:
+    """What was answered under this key, if that has been committed; None claims nothing."""
+    cursor.execute(FIRST_ANSWER, {"account_id": account_id, "key": key})
+    row = cursor.fetchone()
+    return FirstAnswer(bytes(row[0]), *row[1:]) if row else None
 
 
 ANSWERED = """

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from psycopg2.extras import Json
 
+from api.store.answers import MOST_BYTES
 from shared.database import Cursor, only_row
 from shared.store.schedules import HELD_UNTIL
 
@@ -40,7 +41,8 @@ class Job:
 
 
 # What was to be done in the past is due now: nobody gets ahead of others by asking for the year 2000.
-# A job that a schedule begins by hand has no instant: those are the schedule's own, each there once.
+# A job that a schedule begins by hand has no instant of it: those are the schedule's own, each there once. Its requests
+# tell when it was asked for.
 CREATE = """
 WITH asked AS (
     SELECT coalesce(%(execute_at)s::timestamptz, now() + make_interval(secs => %(delay_seconds)s)) AS execute_at
@@ -50,7 +52,12 @@ INSERT INTO work (
 )
 SELECT %(account_id)s, 'job', lane_of(%(uri)s), %(schedule_id)s,
        CASE WHEN %(schedule_id)s::bigint IS NULL THEN asked.execute_at END,
-       greatest(asked.execute_at, now()), %(trigger)s, %(spec)s, %(timeout_seconds)s, %(max_attempts)s
+       greatest(asked.execute_at, now()), %(trigger)s,
+       CASE
+           WHEN %(schedule_id)s::bigint IS NULL THEN %(spec)s::jsonb
+           ELSE jsonb_set(%(spec)s::jsonb, '{asked_at}', to_jsonb(instant_text(asked.execute_at)))
+       END,
+       %(timeout_seconds)s, %(max_attempts)s
 FROM asked
 RETURNING id, spec, timeout_seconds, max_attempts, schedule_id, scheduled_for, trigger, state, error, error_of,
           NULL::uuid AS error_job_id, due_at, attempt, created_at, started_at, finished_at
@@ -99,18 +106,37 @@ def get(cursor: Cursor, account_id: int, job_id: UUID) -> Job | None:
     return Job(*row) if row else None
 
 
+# The account as an array, and in the order: so the planner walks the jobs by work_of_account. With a plain value it
+# goes through all work by its primary key, past however many tasks have been pushed since the last job.
+# `#> '{}'` is a call as it is, not compressed. The first job fits always.
 LIST = """
+WITH listed_jobs AS (
+    SELECT id, spec, timeout_seconds, max_attempts, schedule_id, scheduled_for, trigger, state, error, error_of,
+           due_at, attempt, created_at, started_at, finished_at
+    FROM work
+    WHERE account_id = ANY(ARRAY[%(account_id)s])
+      AND kind = 'job'
+      AND (%(before)s::uuid IS NULL OR id < %(before)s)
+      AND (%(state)s IS NULL OR state = %(state)s)
+      AND (%(schedule_id)s IS NULL OR schedule_id = %(schedule_id)s)
+    ORDER BY account_id, id DESC
+    LIMIT %(limit)s + 1
+),
+measured_jobs AS (
+    SELECT id, spec, timeout_seconds, max_attempts, schedule_id, scheduled_for, trigger, state, error, error_of,
+           due_at, attempt, created_at, started_at, finished_at,
+           row_number() OVER newest_first AS place,
+           sum(pg_column_size(spec #> '{}')) OVER newest_first AS bytes,
+           count(*) OVER () AS listed
+    FROM listed_jobs
+    WINDOW newest_first AS (ORDER BY id DESC)
+)
 SELECT id, spec, timeout_seconds, max_attempts, schedule_id, scheduled_for, trigger, state, error, error_of,
-       (SELECT telling_job.id FROM work AS telling_job WHERE telling_job.error_of = work.id) AS error_job_id,
-       nullif(due_at, %(held_until)s), attempt, created_at, started_at, finished_at
-FROM work
-WHERE account_id = %(account_id)s
-  AND kind = 'job'
-  AND (%(before)s::uuid IS NULL OR id < %(before)s)
-  AND (%(state)s IS NULL OR state = %(state)s)
-  AND (%(schedule_id)s IS NULL OR schedule_id = %(schedule_id)s)
+       (SELECT telling_job.id FROM work AS telling_job WHERE telling_job.error_of = measured_jobs.id) AS error_job_id,
+       nullif(due_at, %(held_until)s), attempt, created_at, started_at, finished_at, listed
+FROM measured_jobs
+WHERE place = 1 OR (place <= %(limit)s AND bytes <= %(most_bytes)s)
 ORDER BY id DESC
-LIMIT %(limit)s
 """
 
 
@@ -122,13 +148,23 @@ def page(
     limit: int,
     state: str | None = None,
     schedule_id: int | None = None,
-) -> list[Job]:
-    """The account's jobs, newest first, from behind `before`."""
-    filters = {"state": state, "schedule_id": schedule_id}
+    most_bytes: int = MOST_BYTES,
+) -> tuple[list[Job], bool]:
+    """The account's jobs, newest first, from behind `before`, and whether there are more; fewer when they are large."""
     cursor.execute(
-        LIST, {"account_id": account_id, "before": before, "limit": limit, "held_until": HELD_UNTIL, **filters}
+        LIST,
+        {
+            "account_id": account_id,
+            "before": before,
+            "limit": limit,
+            "state": state,
+            "schedule_id": schedule_id,
+            "most_bytes": most_bytes,
+            "held_until": HELD_UNTIL,
+        },
     )
-    return [Job(*row) for row in cursor.fetchall()]
+    rows = cursor.fetchall()
+    return [Job(*row[:-1]) for row in rows], bool(rows) and rows[0][-1] > len(rows)
 
 
 # The attempts stay as they were; released, they do not count against those that are to come.

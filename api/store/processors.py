@@ -10,25 +10,13 @@ from shared.database import Cursor
 NOBODY = "no processor"  # the worker of an attempt that nobody made
 ABSENT = "no processor was connected"
 
-NEED = """
-INSERT INTO queues (account_id, name, needs_processor)
-VALUES (%(account_id)s, %(name)s, %(needed)s)
-ON CONFLICT (account_id, name) DO UPDATE
-SET needs_processor = EXCLUDED.needs_processor
-WHERE queues.needs_processor <> EXCLUDED.needs_processor
-"""
-
-
-def need(cursor: Cursor, account_id: int, name: str, *, needed: bool = True) -> None:
-    """Say whether tasks of this queue fail while no processor is connected; the queue is made if it is not there."""
-    cursor.execute(NEED, {"account_id": account_id, "name": name, "needed": needed})
-
-
 # Noted as a pop is, and no more often than twice a second; nobody waits for whoever else is noting the same.
 NOTE = """
 WITH stale_queues AS (
     SELECT queues.account_id, queues.name
     FROM unnest(%(account_ids)s::bigint[], %(names)s::text[]) AS attended (account_id, name)
+    JOIN schedules ON schedules.account_id = attended.account_id AND schedules.name = attended.name
+    JOIN infinitas_tasks ON infinitas_tasks.schedule_id = schedules.id
     JOIN queues ON queues.account_id = attended.account_id AND queues.name = attended.name
     WHERE queues.last_popped_at IS NULL OR queues.last_popped_at < now() - interval '0.5 seconds'
     ORDER BY queues.account_id, queues.name
@@ -42,7 +30,7 @@ WHERE queues.account_id = stale_queues.account_id AND queues.name = stale_queues
 
 
 def note(cursor: Cursor, attended: Collection[tuple[int, str]]) -> None:
-    """Note that there is a processor for each of these queues of an account now."""
+    """Note that somebody looks after these queues of an account now; those that need no processor are passed over."""
     values = {
         "account_ids": array(account_id for account_id, _ in attended),
         "names": array(name for _, name in attended),
@@ -60,12 +48,15 @@ class MissedTask:
     state: str
 
 
-# Which of its attempts a task fails with depends on how many were made before, whoever made them. All of it is one
-# statement: an attempt that nobody made begins and ends at once.
+# Who has a task in hand looks after its queue, although nobody may have asked for more since. Which of its attempts a
+# task fails with depends on how many were made before, whoever made them. All of it is one statement: an attempt that
+# nobody made begins and ends at once.
 FAIL_UNATTENDED = """
 WITH due_tasks AS (
     SELECT tasks.id
-    FROM queues
+    FROM infinitas_tasks
+    JOIN schedules ON schedules.id = infinitas_tasks.schedule_id
+    JOIN queues ON queues.account_id = schedules.account_id AND queues.name = schedules.name
     CROSS JOIN LATERAL (
         SELECT id
         FROM work
@@ -75,8 +66,16 @@ WITH due_tasks AS (
         LIMIT %(limit)s
         FOR UPDATE SKIP LOCKED
     ) AS tasks
-    WHERE needs_processor
-      AND coalesce(last_popped_at, '-infinity') <= now() - make_interval(secs => %(absent_after_seconds)s)
+    WHERE schedules.kind = 'task'
+      AND schedules.target ->> 'queue' = schedules.name
+      AND coalesce(queues.last_popped_at, '-infinity') <= now() - make_interval(secs => %(absent_after_seconds)s)
+      AND NOT EXISTS (
+          SELECT 1
+          FROM work AS running_tasks
+          WHERE running_tasks.account_id = queues.account_id AND running_tasks.queue = queues.name
+            AND running_tasks.kind = 'task' AND running_tasks.state = 'running'
+            AND running_tasks.lease_expires_at > now()
+      )
     LIMIT %(limit)s
 ),
 missed_tasks AS (

@@ -6,12 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from api.store import tasks
+from api.store.answers import MOST_BYTES
 from api.store.tasks import Task
 from shared.array import array
 from shared.database import Cursor
 from shared.domain.json_value import written
-from shared.errors import DatabaseUnavailable
-from shared.store import queues
+from shared.errors import DatabaseBusy
 
 # A task whose key is in use may end before it is read. That often in a row, something else is wrong.
 ROUNDS = 5
@@ -29,6 +29,10 @@ class NewTask:
     dedup_key: str | None = None
 
 
+class TooLargeTogether(Exception):
+    """the tasks that have these dedup_keys already are too large to be answered together"""
+
+
 @dataclass(frozen=True, slots=True)
 class Pushed:
     """A task that was asked for, or the one that has its dedup_key already."""
@@ -41,7 +45,12 @@ class Pushed:
 # put in. Keys are written in their order, so that two who push the same ones do not wait for each other. What a
 # schedule pushes by hand has no instant: those are the schedule's own, each there once.
 PUSH = """
-WITH asked AS (
+WITH known_queue AS (
+    INSERT INTO queues (account_id, name)
+    VALUES (%(account_id)s, %(queue)s)
+    ON CONFLICT (account_id, name) DO NOTHING
+),
+asked AS (
     SELECT *
     FROM unnest(
         %(specs)s::jsonb[], %(delays)s::float8[], %(priorities)s::integer[], %(max_attempts)s::integer[],
@@ -69,9 +78,10 @@ RETURNING id, queue, spec, state, priority, attempt, 0, 0, max_attempts, timeout
           due_at, created_at, started_at, finished_at
 """
 
-# A statement of its own: PUSH does not see the tasks that it has waited for.
+# A statement of its own: PUSH does not see the tasks that it has waited for. `#> '{}'` is a payload as it is, not
+# compressed.
 KEYS_IN_USE = """
-SELECT dedup_key, id
+SELECT dedup_key, id, pg_column_size(spec #> '{}')
 FROM work
 WHERE account_id = %(account_id)s AND queue = %(queue)s AND dedup_key = ANY(%(dedup_keys)s::text[])
   AND dedup_key IS NOT NULL AND state IN ('pending', 'running')
@@ -87,8 +97,11 @@ def push(
     trigger: str = "api",
     schedule_id: int | None = None,
 ) -> list[Pushed]:
-    """The tasks that were asked for, in their order, due after their delays. The cursor must be a transaction's."""
-    queues.make_known(cursor, [(account_id, queue)])
+    """The tasks that were asked for, in their order, due after their delays. No dedup_key may be there twice.
+
+    One statement, unless there are dedup_keys: of several tasks with such keys either all are made or none, if the
+    cursor is a transaction's. Raises TooLargeTogether.
+    """
     origin = {"account_id": account_id, "queue": queue, "trigger": trigger, "schedule_id": schedule_id}
     pushed: dict[int, Pushed] = {}
     for _ in range(ROUNDS):
@@ -96,7 +109,7 @@ def push(
         if not missing:
             return [pushed[place] for place in range(len(asked))]
         pushed |= _push_once(cursor, {place: asked[place] for place in missing}, origin)
-    raise DatabaseUnavailable("tasks with these dedup_keys come and go too fast")
+    raise DatabaseBusy("tasks with these dedup_keys come and go too fast")
 
 
 def _push_once(cursor: Cursor, asked: Mapping[int, NewTask], origin: dict[str, Any]) -> dict[int, Pushed]:
@@ -122,10 +135,10 @@ def _push_once(cursor: Cursor, asked: Mapping[int, NewTask], origin: dict[str, A
         if task.dedup_key is None:
             pushed[place] = Pushed(next(without_key), deduplicated=False)
         elif task.dedup_key in by_key:
-            pushed[place] = Pushed(by_key.pop(task.dedup_key), deduplicated=False)
+            pushed[place] = Pushed(by_key[task.dedup_key], deduplicated=False)
         else:
             repeated[place] = task.dedup_key
-    in_use = _tasks_with_keys(cursor, origin, sorted(set(repeated.values())))
+    in_use = _tasks_with_keys(cursor, origin, list(repeated.values()))
     return pushed | {place: Pushed(in_use[key], deduplicated=True) for place, key in repeated.items() if key in in_use}
 
 
@@ -133,6 +146,9 @@ def _tasks_with_keys(cursor: Cursor, origin: dict[str, Any], keys: Sequence[str]
     if not keys:
         return {}
     cursor.execute(KEYS_IN_USE, {"dedup_keys": array(keys), **origin})
-    ids: dict[str, UUID] = dict(cursor.fetchall())
+    rows = cursor.fetchall()
+    if len(rows) > 1 and sum(size for _, _, size in rows) > MOST_BYTES:
+        raise TooLargeTogether
+    ids: dict[str, UUID] = {key: id for key, id, _ in rows}
     found = tasks.get_all(cursor, origin["account_id"], list(ids.values()))
     return {key: found[id] for key, id in ids.items() if id in found}

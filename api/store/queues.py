@@ -5,6 +5,8 @@ from datetime import datetime
 
 from shared.database import Cursor
 
+MOST_COUNTED = 100_000  # of a queue's tasks in one state: who has more sees that many
+
 
 @dataclass(frozen=True, slots=True)
 class Queue:
@@ -32,34 +34,60 @@ WITH listed_queues AS (
     LIMIT %(limit)s
 )
 SELECT name, pending_tasks.count, running_tasks.count, failed_tasks.count,
-       extract(epoch FROM now() - pending_tasks.oldest)::float8,
+       extract(epoch FROM now() - first_tasks.due_at)::float8,
        last_popped_at, unattended_after_seconds, unattended_since, created_at
 FROM listed_queues
 CROSS JOIN LATERAL (
-    SELECT count(*) AS count, min(due_at) FILTER (WHERE due_at <= now()) AS oldest
-    FROM work
-    WHERE account_id = listed_queues.account_id AND queue = listed_queues.name
-      AND state = 'pending' AND kind = 'task'
+    SELECT count(*) AS count
+    FROM (
+        SELECT
+        FROM work
+        WHERE account_id = listed_queues.account_id AND queue = listed_queues.name
+          AND state = 'pending' AND kind = 'task'
+        LIMIT %(most_counted)s
+    ) AS counted_tasks
 ) AS pending_tasks
 CROSS JOIN LATERAL (
     SELECT count(*) AS count
-    FROM work
-    WHERE account_id = listed_queues.account_id AND queue = listed_queues.name
-      AND state = 'running' AND kind = 'task'
+    FROM (
+        SELECT
+        FROM work
+        WHERE account_id = listed_queues.account_id AND queue = listed_queues.name
+          AND state = 'running' AND kind = 'task'
+        LIMIT %(most_counted)s
+    ) AS counted_tasks
 ) AS running_tasks
 CROSS JOIN LATERAL (
     SELECT count(*) AS count
-    FROM work
-    WHERE account_id = listed_queues.account_id AND queue = listed_queues.name
-      AND state = 'failed' AND kind = 'task'
+    FROM (
+        SELECT
+        FROM work
+        WHERE account_id = listed_queues.account_id AND queue = listed_queues.name
+          AND state = 'failed' AND kind = 'task'
+        LIMIT %(most_counted)s
+    ) AS counted_tasks
 ) AS failed_tasks
+CROSS JOIN LATERAL (
+    SELECT min(due_at) AS due_at
+    FROM waiting_priorities(listed_queues.account_id, listed_queues.name)
+    WHERE due_at <= now()
+) AS first_tasks
 ORDER BY name
 """
 
 
-def page(cursor: Cursor, account_id: int, *, after: str | None, limit: int, name: str | None = None) -> list[Queue]:
+def page(
+    cursor: Cursor,
+    account_id: int,
+    *,
+    after: str | None,
+    limit: int,
+    name: str | None = None,
+    most_counted: int = MOST_COUNTED,
+) -> list[Queue]:
     """The account's queues by name, from behind `after`."""
-    cursor.execute(LIST, {"account_id": account_id, "after": after, "limit": limit, "name": name})
+    filters = {"after": after, "limit": limit, "name": name}
+    cursor.execute(LIST, {"account_id": account_id, "most_counted": most_counted, **filters})
     return [Queue(*row) for row in cursor.fetchall()]
 
 

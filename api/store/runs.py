@@ -1,5 +1,6 @@
 """Runs: the pieces of work that perform a checklist."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -7,6 +8,8 @@ from uuid import UUID
 
 from psycopg2.extras import Json
 
+from api.store.answers import MOST_BYTES
+from shared.array import array
 from shared.database import Cursor
 from shared.store import queues, run_tasks
 from shared.store.work import RUN_MAX_ATTEMPTS
@@ -96,29 +99,46 @@ GET = """
 SELECT id, checklist_id, schedule_id, scheduled_for, trigger, state, outcome, result, error, attempt,
        created_at, started_at, finished_at, spec ->> 'queue'
 FROM work
-WHERE account_id = %(account_id)s AND kind = 'run' AND id = %(id)s
+WHERE account_id = %(account_id)s AND kind = 'run' AND id = ANY(%(ids)s::uuid[])
 """
 
 
+def get_all(cursor: Cursor, account_id: int, run_ids: Sequence[UUID]) -> dict[UUID, Run]:
+    """Those of these runs that the account has, by their ids."""
+    cursor.execute(GET, {"account_id": account_id, "ids": array(run_ids)})
+    return {row[0]: Run(*row) for row in cursor.fetchall()}
+
+
 def get(cursor: Cursor, account_id: int, run_id: UUID) -> Run | None:
-    cursor.execute(GET, {"account_id": account_id, "id": run_id})
-    row = cursor.fetchone()
-    return Run(*row) if row else None
+    return get_all(cursor, account_id, [run_id]).get(run_id)
 
 
+# The account as an array, and in the order: see the list of jobs. `#> '{}'` is a result as it is, not compressed. The
+# first run fits always.
 LIST = """
-SELECT id, checklist_id, schedule_id, scheduled_for, trigger, state, outcome, result, error, attempt,
-       created_at, started_at, finished_at, spec ->> 'queue'
-FROM work
-WHERE account_id = %(account_id)s
-  AND kind = 'run'
-  AND (%(before)s::uuid IS NULL OR id < %(before)s)
-  AND (%(checklist_id)s IS NULL OR checklist_id = %(checklist_id)s)
-  AND (%(schedule_id)s IS NULL OR schedule_id = %(schedule_id)s)
-  AND (%(state)s IS NULL OR state = %(state)s)
-  AND (%(outcome)s IS NULL OR outcome = %(outcome)s)
+WITH listed_runs AS (
+    SELECT id, result
+    FROM work
+    WHERE account_id = ANY(ARRAY[%(account_id)s])
+      AND kind = 'run'
+      AND (%(before)s::uuid IS NULL OR id < %(before)s)
+      AND (%(checklist_id)s IS NULL OR checklist_id = %(checklist_id)s)
+      AND (%(schedule_id)s IS NULL OR schedule_id = %(schedule_id)s)
+      AND (%(state)s IS NULL OR state = %(state)s)
+      AND (%(outcome)s IS NULL OR outcome = %(outcome)s)
+    ORDER BY account_id, id DESC
+    LIMIT %(limit)s + 1
+),
+measured_runs AS (
+    SELECT id,
+           row_number() OVER newest_first AS place,
+           sum(coalesce(pg_column_size(result #> '{}'), 0)) OVER newest_first AS bytes
+    FROM listed_runs
+    WINDOW newest_first AS (ORDER BY id DESC)
+)
+SELECT id, place = 1 OR (place <= %(limit)s AND bytes <= %(most_bytes)s)
+FROM measured_runs
 ORDER BY id DESC
-LIMIT %(limit)s
 """
 
 
@@ -132,8 +152,12 @@ def page(
     schedule_id: int | None = None,
     state: str | None = None,
     outcome: str | None = None,
-) -> list[Run]:
-    """The account's runs, newest first, from behind `before`."""
+    most_bytes: int = MOST_BYTES,
+) -> tuple[list[Run], bool]:
+    """The account's runs, newest first, from behind `before`, and whether there are more.
+
+    Together their results have about `most_bytes` at most, but for a single run that has more.
+    """
     cursor.execute(
         LIST,
         {
@@ -144,6 +168,10 @@ def page(
             "schedule_id": schedule_id,
             "state": state,
             "outcome": outcome,
+            "most_bytes": most_bytes,
         },
     )
-    return [Run(*row) for row in cursor.fetchall()]
+    rows = cursor.fetchall()
+    ids = [id for id, fits in rows if fits]
+    found = get_all(cursor, account_id, ids)
+    return [found[id] for id in ids if id in found], len(ids) < len(rows)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from shared.array import array
@@ -29,7 +30,7 @@ WITH held_tasks AS (
 )
 UPDATE work
 SET lease_expires_at = least(
-        coalesce(statement_timestamp() + make_interval(secs => %(lease_seconds)s), lease_expires_at),
+        statement_timestamp() + make_interval(secs => %(lease_seconds)s),
         held_tasks.deadline
     )
 FROM held_tasks
@@ -40,23 +41,31 @@ RETURNING work.lease_token, work.cancel_requested
 """
 
 
-def keep(
-    cursor: Cursor, account_id: int, leases: Mapping[UUID, UUID], lease_seconds: int | None
-) -> dict[UUID, KeptLease]:
+def keep(cursor: Cursor, account_id: int, leases: Mapping[UUID, UUID], lease_seconds: int) -> dict[UUID, KeptLease]:
     """Those of these leases, by task, that are in force, by token; they now end so many seconds from now.
 
-    None leaves their ends as they are. None is extended beyond the allowance of its attempt.
+    None is extended beyond the allowance of its attempt.
     """
-    cursor.execute(
-        KEEP,
-        {
-            "account_id": account_id,
-            "ids": array(leases),
-            "lease_tokens": array(leases.values()),
-            "lease_seconds": lease_seconds,
-        },
-    )
-    return {row[0]: KeptLease(*row) for row in cursor.fetchall()}
+    return _kept(cursor, KEEP, {**_values(account_id, leases), "lease_seconds": lease_seconds})
+
+
+IN_FORCE = """
+SELECT work.lease_token, work.cancel_requested
+FROM unnest(%(ids)s::uuid[], %(lease_tokens)s::uuid[]) AS leases (id, lease_token)
+JOIN work ON work.id = leases.id AND work.lease_token = leases.lease_token
+JOIN attempts ON attempts.work_id = work.id AND attempts.number = work.attempt
+WHERE work.account_id = %(account_id)s
+  AND work.kind = 'task'
+  AND (
+      work.timeout_seconds IS NULL
+      OR attempts.started_at + make_interval(secs => work.timeout_seconds) > statement_timestamp()
+  )
+"""
+
+
+def in_force(cursor: Cursor, account_id: int, leases: Mapping[UUID, UUID]) -> dict[UUID, KeptLease]:
+    """Those of these leases, by task, that are in force, by token; their worker extends them itself."""
+    return _kept(cursor, IN_FORCE, _values(account_id, leases))
 
 
 # An attempt whose time is over has ended with that, whether or not the sweep was there.
@@ -78,5 +87,14 @@ WHERE work.account_id = %(account_id)s
 
 def outcomes(cursor: Cursor, account_id: int, leases: Mapping[UUID, UUID]) -> dict[UUID, str | None]:
     """How the attempts of these leases ended, by token; None for one that goes on. Unknown ones are not there."""
-    cursor.execute(OUTCOMES, {"account_id": account_id, "ids": array(leases), "lease_tokens": array(leases.values())})
+    cursor.execute(OUTCOMES, _values(account_id, leases))
     return dict(cursor.fetchall())
+
+
+def _kept(cursor: Cursor, statement: str, values: Mapping[str, Any]) -> dict[UUID, KeptLease]:
+    cursor.execute(statement, values)
+    return {row[0]: KeptLease(*row) for row in cursor.fetchall()}
+
+
+def _values(account_id: int, leases: Mapping[UUID, UUID]) -> dict[str, Any]:
+    return {"account_id": account_id, "ids": array(leases), "lease_tokens": array(leases.values())}

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from api.store.answers import MOST_BYTES
 from shared.array import array
 from shared.database import Cursor, only_row
 
@@ -29,48 +30,33 @@ class PoppedTask:
 
 # From priority to priority along the index, one probe each: what is due later stands behind what is due, and is never
 # read. Each priority is then gone through by itself, past what others are popping just now, no further than needed.
+# Large payloads end it early, but the first task fits always. `#> '{}'` is the payload as it is, not compressed.
 # The lease begins with the statement, and ends no later than the allowance of its attempt.
 POP = """
-WITH RECURSIVE waiting_priorities AS (
-    (
-        SELECT priority, due_at
-        FROM work
-        WHERE account_id = %(account_id)s AND queue = %(queue)s AND state = 'pending' AND kind = 'task'
-        ORDER BY priority DESC, due_at
-        LIMIT 1
-    )
-    UNION ALL
-    SELECT next_priority.priority, next_priority.due_at
-    FROM waiting_priorities
-    CROSS JOIN LATERAL (
-        SELECT priority, due_at
-        FROM work
-        WHERE account_id = %(account_id)s AND queue = %(queue)s AND state = 'pending' AND kind = 'task'
-          AND work.priority < waiting_priorities.priority
-        ORDER BY work.priority DESC, work.due_at
-        LIMIT 1
-    ) AS next_priority
-),
-due_priorities AS MATERIALIZED (
+WITH due_priorities AS MATERIALIZED (
     SELECT priority
-    FROM waiting_priorities
+    FROM waiting_priorities(%(account_id)s, %(queue)s)
     WHERE due_at <= coalesce(%(now)s, statement_timestamp())
     ORDER BY priority DESC
 ),
 locked_tasks AS MATERIALIZED (
-    SELECT due_tasks.id
-    FROM due_priorities
-    CROSS JOIN LATERAL (
-        SELECT id
-        FROM work
-        WHERE account_id = %(account_id)s AND queue = %(queue)s AND state = 'pending' AND kind = 'task'
-          AND work.priority = due_priorities.priority
-          AND due_at <= coalesce(%(now)s, statement_timestamp())
-        ORDER BY due_at, id
+    SELECT id, row_number() OVER so_far AS place, sum(bytes) OVER so_far AS bytes
+    FROM (
+        SELECT due_tasks.id, due_tasks.bytes
+        FROM due_priorities
+        CROSS JOIN LATERAL (
+            SELECT id, pg_column_size(spec #> '{}') AS bytes
+            FROM work
+            WHERE account_id = %(account_id)s AND queue = %(queue)s AND state = 'pending' AND kind = 'task'
+              AND work.priority = due_priorities.priority
+              AND due_at <= coalesce(%(now)s, statement_timestamp())
+            ORDER BY due_at, id
+            LIMIT %(most)s
+            FOR UPDATE SKIP LOCKED
+        ) AS due_tasks
         LIMIT %(most)s
-        FOR UPDATE SKIP LOCKED
-    ) AS due_tasks
-    LIMIT %(most)s
+    ) AS next_tasks
+    WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)
 ),
 popped_tasks AS (
     UPDATE work
@@ -80,7 +66,7 @@ popped_tasks AS (
         lease_expires_at = coalesce(%(now)s, statement_timestamp())
             + make_interval(secs => least(%(lease_seconds)s, timeout_seconds)),
         started_at = coalesce(started_at, %(now)s, statement_timestamp())
-    WHERE id = ANY(ARRAY(SELECT id FROM locked_tasks))
+    WHERE id = ANY(ARRAY(SELECT id FROM locked_tasks WHERE place = 1 OR bytes <= %(most_bytes)s))
     RETURNING id, queue, spec, attempt, lease_token, lease_expires_at, timeout_seconds,
               coalesce(scheduled_for, created_at) AS scheduled_for, priority, due_at
 ),
@@ -103,9 +89,13 @@ def pop(
     most: int,
     lease_seconds: int,
     worker: str | None,
+    most_bytes: int = MOST_BYTES,
     now: datetime | None = None,
 ) -> list[PoppedTask]:
-    """Lease at most so many due tasks of a queue, the highest priority first, then the one that is due longest."""
+    """Lease at most so many due tasks of a queue, the highest priority first, then the one that is due longest.
+
+    Together their payloads have about `most_bytes` at most, but for a single task that has more.
+    """
     cursor.execute(
         POP,
         {
@@ -114,6 +104,7 @@ def pop(
             "most": most,
             "lease_seconds": lease_seconds,
             "worker": worker or "",
+            "most_bytes": most_bytes,
             "now": now,
         },
     )
@@ -121,28 +112,8 @@ def pop(
 
 
 SECONDS_UNTIL_DUE = """
-WITH RECURSIVE waiting_priorities AS (
-    (
-        SELECT priority, due_at
-        FROM work
-        WHERE account_id = %(account_id)s AND queue = %(queue)s AND state = 'pending' AND kind = 'task'
-        ORDER BY priority DESC, due_at
-        LIMIT 1
-    )
-    UNION ALL
-    SELECT next_priority.priority, next_priority.due_at
-    FROM waiting_priorities
-    CROSS JOIN LATERAL (
-        SELECT priority, due_at
-        FROM work
-        WHERE account_id = %(account_id)s AND queue = %(queue)s AND state = 'pending' AND kind = 'task'
-          AND work.priority < waiting_priorities.priority
-        ORDER BY work.priority DESC, work.due_at
-        LIMIT 1
-    ) AS next_priority
-)
 SELECT extract(epoch FROM min(due_at) - statement_timestamp())::float8
-FROM waiting_priorities
+FROM waiting_priorities(%(account_id)s, %(queue)s)
 """
 
 

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg2.errors import UniqueViolation
+from psycopg2.errors import LockNotAvailable, UniqueViolation
 
+from api.store.answers import MOST_BYTES
 from shared.array import array
 from shared.database import Cursor, only_row
 from shared.store.schedules import HELD_UNTIL
@@ -73,12 +74,10 @@ def get(cursor: Cursor, account_id: int, task_id: UUID) -> Task | None:
     return get_all(cursor, account_id, [task_id]).get(task_id)
 
 
-# The page comes first, so that attempts are counted for its tasks only.
+# `#> '{}'` is a value as it is, not compressed. The first task fits always.
 LIST = """
 WITH listed_tasks AS (
-    SELECT id, queue, spec, state, priority, attempt, max_attempts, timeout_seconds, dedup_key, lease_expires_at,
-           cancel_requested, error, result, schedule_id, scheduled_for, run_id, due_at, created_at, started_at,
-           finished_at
+    SELECT id, spec, result
     FROM work
     WHERE account_id = %(account_id)s
       AND kind = 'task'
@@ -86,20 +85,18 @@ WITH listed_tasks AS (
       AND (%(queue)s IS NULL OR queue = %(queue)s)
       AND (%(state)s IS NULL OR state = %(state)s)
     ORDER BY id DESC
-    LIMIT %(limit)s
+    LIMIT %(limit)s + 1
+),
+measured_tasks AS (
+    SELECT id,
+           row_number() OVER newest_first AS place,
+           sum(pg_column_size(spec #> '{}') + coalesce(pg_column_size(result #> '{}'), 0)) OVER newest_first AS bytes
+    FROM listed_tasks
+    WINDOW newest_first AS (ORDER BY id DESC)
 )
-SELECT listed_tasks.id, queue, spec, state, priority, attempt, counts.failures, counts.expirations, max_attempts,
-       timeout_seconds, dedup_key, counts.worker, lease_expires_at, cancel_requested, error, result, schedule_id,
-       coalesce(scheduled_for, created_at), run_id, nullif(due_at, %(held_until)s), created_at, started_at, finished_at
-FROM listed_tasks
-CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE outcome IN ('failed', 'timeout')) AS failures,
-           count(*) FILTER (WHERE outcome = 'lease_expired') AS expirations,
-           nullif((array_agg(worker ORDER BY number DESC))[1], '') AS worker
-    FROM attempts
-    WHERE attempts.work_id = listed_tasks.id
-) AS counts
-ORDER BY listed_tasks.id DESC
+SELECT id, place = 1 OR (place <= %(limit)s AND bytes <= %(most_bytes)s)
+FROM measured_tasks
+ORDER BY id DESC
 """
 
 
@@ -111,13 +108,18 @@ def page(
     limit: int,
     queue: str | None = None,
     state: str | None = None,
-) -> list[Task]:
-    """The account's tasks, newest first, from behind `before`."""
-    filters = {"queue": queue, "state": state}
-    cursor.execute(
-        LIST, {"account_id": account_id, "before": before, "limit": limit, "held_until": HELD_UNTIL, **filters}
-    )
-    return [Task(*row) for row in cursor.fetchall()]
+    most_bytes: int = MOST_BYTES,
+) -> tuple[list[Task], bool]:
+    """The account's tasks, newest first, from behind `before`, and whether there are more.
+
+    Together their payloads and results have about `most_bytes` at most, but for a single task that has more.
+    """
+    filters = {"queue": queue, "state": state, "before": before}
+    cursor.execute(LIST, {"account_id": account_id, "limit": limit, "most_bytes": most_bytes, **filters})
+    rows = cursor.fetchall()
+    ids = [id for id, fits in rows if fits]
+    found = get_all(cursor, account_id, ids)
+    return [found[id] for id in ids if id in found], len(ids) < len(rows)
 
 
 class KeyInUse(Exception):
@@ -126,7 +128,7 @@ class KeyInUse(Exception):
 
 # The attempts stay as they were; released, they do not count against those that are to come. The task of a run is left
 # out: its run has failed with it.
-RETRY = """
+BEGIN_AFRESH = """
 UPDATE work
 SET state = 'pending',
     due_at = now(),
@@ -134,24 +136,31 @@ SET state = 'pending',
     error = NULL,
     cancel_requested = false,
     finished_at = NULL
-WHERE account_id = %(account_id)s AND kind = 'task' AND id = %(id)s AND state = 'failed' AND run_id IS NULL
+WHERE account_id = %(account_id)s AND kind = 'task' AND id = ANY(%(ids)s::uuid[])
+  AND state = 'failed' AND run_id IS NULL
 """
 
 
-def retry(cursor: Cursor, account_id: int, task_id: UUID) -> bool:
-    """Begin a failed task afresh, due now, with all its attempts before it; whether that was possible.
+def begin_afresh(cursor: Cursor, account_id: int, task_ids: Sequence[UUID]) -> int:
+    """Begin those of these tasks that have failed afresh, due now, with all their attempts before them; how many.
 
     Raises KeyInUse.
     """
     try:
-        cursor.execute(RETRY, {"account_id": account_id, "id": task_id})
-    except UniqueViolation as violation:
-        raise KeyInUse from violation
-    return cursor.rowcount == 1
+        cursor.execute(BEGIN_AFRESH, {"account_id": account_id, "ids": array(task_ids)})
+    except (UniqueViolation, LockNotAvailable) as refusal:
+        raise KeyInUse from refusal
+    return cursor.rowcount
 
 
-# Of several with one dedup_key only the newest, and none whose key is in use. One more than are retried is looked at.
-RETRY_FAILED = """
+# A push writes its keys in their order, this one writes rows as they lie: the two may wait for each other. Then it is
+# this one that gives way, before Postgres (after 1 s) ends either of them.
+GIVE_WAY = """
+SET LOCAL lock_timeout = '300ms'
+"""
+
+# Of several with one dedup_key only the newest, and none whose key is in use. One more than are begun is looked at.
+FAILED = """
 WITH failed_tasks AS (
     SELECT id, dedup_key
     FROM work
@@ -169,37 +178,20 @@ WITH failed_tasks AS (
     LIMIT %(most)s + 1
     FOR NO KEY UPDATE SKIP LOCKED
 ),
-chosen_tasks AS (
-    SELECT id
-    FROM (
-        SELECT id, row_number() OVER (PARTITION BY coalesce(dedup_key, id::text) ORDER BY id DESC) AS place
-        FROM (SELECT id, dedup_key FROM failed_tasks ORDER BY id LIMIT %(most)s) AS first_tasks
-    ) AS numbered_tasks
-    WHERE place = 1
-),
-retried_tasks AS (
-    UPDATE work
-    SET state = 'pending',
-        due_at = now(),
-        released = attempt,
-        error = NULL,
-        cancel_requested = false,
-        finished_at = NULL
-    WHERE id = ANY(ARRAY(SELECT id FROM chosen_tasks))
-    RETURNING id
+numbered_tasks AS (
+    SELECT id, row_number() OVER (PARTITION BY coalesce(dedup_key, id::text) ORDER BY id DESC) AS place
+    FROM (SELECT id, dedup_key FROM failed_tasks ORDER BY id LIMIT %(most)s) AS first_tasks
 )
-SELECT (SELECT count(*) FROM retried_tasks), (SELECT count(*) FROM failed_tasks) > %(most)s
+SELECT ARRAY(SELECT id FROM numbered_tasks WHERE place = 1), (SELECT count(*) FROM failed_tasks) > %(most)s
 """
 
 
 def retry_failed(cursor: Cursor, account_id: int, queue: str, *, most: int = MOST_RETRIED) -> tuple[int, bool]:
-    """Begin failed tasks of a queue afresh, as retry() does with one; how many, and whether there are more.
+    """Begin failed tasks of a queue afresh; how many, and whether there are more.
 
-    Raises KeyInUse when a key of theirs came into use meanwhile.
+    The cursor must be a transaction's. Raises KeyInUse when a key of theirs came into use meanwhile.
     """
-    try:
-        cursor.execute(RETRY_FAILED, {"account_id": account_id, "queue": queue, "most": most})
-    except UniqueViolation as violation:
-        raise KeyInUse from violation
-    retried, has_more = only_row(cursor)
-    return retried, has_more
+    cursor.execute(GIVE_WAY)
+    cursor.execute(FAILED, {"account_id": account_id, "queue": queue, "most": most})
+    task_ids, has_more = only_row(cursor)
+    return begin_afresh(cursor, account_id, task_ids), has_more

@@ -131,6 +131,19 @@ def get(cursor: Cursor, account_id: int, webhook_id: int) -> Webhook | None:
     return Webhook(*row) if row else None
 
 
+LOCK = """
+SELECT id
+FROM webhooks
+WHERE account_id = %(account_id)s AND id = %(id)s
+FOR NO KEY UPDATE
+"""
+
+
+def lock(cursor: Cursor, account_id: int, webhook_id: int) -> None:
+    """Hold the webhook, if it is there, to the end of the transaction; who locks deliveries too does that before."""
+    cursor.execute(LOCK, {"account_id": account_id, "id": webhook_id})
+
+
 LIST = """
 SELECT id, url, event_types, description, enabled, format, failing_since, disabled_at, disabled_reason,
        previous_secret_until, created_at, updated_at
@@ -149,20 +162,75 @@ def page(cursor: Cursor, account_id: int, *, after: int, limit: int, enabled: bo
     return [Webhook(*row) for row in cursor.fetchall()]
 
 
+# The lock waits for whoever records an event just now: from the commit on, none is delivered here any more.
+CLOSE = """
+WITH closed_webhook AS (
+    SELECT id
+    FROM webhooks
+    WHERE account_id = %(account_id)s AND id = %(id)s
+    FOR UPDATE
+)
+UPDATE webhooks
+SET enabled = false,
+    disabled_at = coalesce(disabled_at, now()),
+    disabled_reason = coalesce(disabled_reason, 'it is being deleted'),
+    updated_at = now()
+FROM closed_webhook
+WHERE webhooks.id = closed_webhook.id
+"""
+
+
+def close(cursor: Cursor, account_id: int, webhook_id: int) -> bool:
+    """Disable a webhook that is to be deleted; whether it is there."""
+    cursor.execute(CLOSE, {"account_id": account_id, "id": webhook_id})
+    return cursor.rowcount == 1
+
+
+DETACH = """
+WITH some_deliveries AS (
+    SELECT id, state IN ('pending', 'running') AS is_open
+    FROM work
+    WHERE account_id = %(account_id)s AND webhook_id = %(id)s
+    ORDER BY id
+    LIMIT %(limit)s
+    FOR NO KEY UPDATE
+)
+UPDATE work
+SET webhook_id = NULL,
+    state = CASE WHEN is_open THEN 'canceled' ELSE state END,
+    error = CASE WHEN is_open THEN %(reason)s ELSE error END,
+    finished_at = coalesce(finished_at, now()),
+    lease_token = NULL,
+    lease_expires_at = NULL
+FROM some_deliveries
+WHERE work.id = some_deliveries.id
+RETURNING work.id, is_open
+"""
+
+
+def detach(cursor: Cursor, account_id: int, webhook_id: int, *, limit: int) -> tuple[int, list[UUID]]:
+    """Part the webhook from so many of its deliveries; those that have not ended are canceled.
+
+    Answers how many there were, and the ids of the canceled. Several statements, so the cursor must be a transaction's.
+    """
+    reason = "the webhook was deleted"
+    cursor.execute(DETACH, {"account_id": account_id, "id": webhook_id, "limit": limit, "reason": reason})
+    parted = cursor.fetchall()
+    canceled = [id for id, was_open in parted if was_open]
+    work.end_canceled_attempts(cursor, canceled, reason)
+    return len(parted), canceled
+
+
 DELETE = """
 DELETE FROM webhooks
 WHERE account_id = %(account_id)s AND id = %(id)s
 """
 
 
-def delete(cursor: Cursor, account_id: int, webhook_id: int) -> tuple[bool, list[UUID]]:
-    """Remove the webhook; its deliveries stay, and those that have not ended are canceled.
-
-    Answers whether it was there, and the ids of the canceled deliveries.
-    """
-    canceled = work.cancel(cursor, account_id, webhook_id=webhook_id, reason="the webhook was deleted")
+def delete(cursor: Cursor, account_id: int, webhook_id: int) -> bool:
+    """Remove the webhook; its deliveries stay. Whether it was there."""
     cursor.execute(DELETE, {"account_id": account_id, "id": webhook_id})
-    return cursor.rowcount == 1, canceled
+    return cursor.rowcount == 1
 
 
 def _values(definition: Definition) -> dict[str, object]:

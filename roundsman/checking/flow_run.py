@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import requests
 
-from roundsman.checking.values import Assertion, assertion
+from roundsman.checking.values import Assertion, assertion, is_storable
 from roundsman.processing.texts import reason
 
 ACT_SECONDS = 30.0
@@ -31,19 +31,22 @@ class Occasion:
 class FlowRun:
     """What the function of a flow is given; its requests share one session, with its cookies.
 
+    `most_checks` is what the other flows of the checklist have left it, one at least.
+
     >>> with FlowRun(Occasion("a run", 1), print) as flow:
     ...     flow.check("the answer", {"number": 42})
     >>> flow.assertions
     [{'name': 'the answer', 'value': {'number': 42}}]
     """
 
-    def __init__(self, occasion: Occasion, told: Callable[[str], None]) -> None:
+    def __init__(self, occasion: Occasion, told: Callable[[str], None], *, most_checks: int = MAX_CHECKS) -> None:
         self.run_id = occasion.run_id
         self.checklist_id = occasion.checklist_id
         self.variables = dict(occasion.variables)
         self.assertions: list[Assertion] = []
         self.session = requests.Session()
         self._told = told
+        self._most_checks = most_checks
         self._act: str | None = None
 
     def act(self, name: str, method: str, url: str, **request: Any) -> requests.Response:
@@ -59,7 +62,7 @@ class FlowRun:
 
     def check(self, name: str, value: Any) -> None:
         """Observe a value, which the service compares with its snapshot. Raises TypeError when it is no JSON."""
-        if len(self.assertions) == MAX_CHECKS:
+        if len(self.assertions) == self._most_checks:
             raise ValueError(f"a checklist has at most {MAX_CHECKS:,} checks")
         self.assertions.append(assertion(checked_name("check", name), value))
 
@@ -68,7 +71,7 @@ class FlowRun:
         text = MEMORY_ADDRESS.sub("", reason(error)).removeprefix(f"{type(error).__name__}").removeprefix(": ")
         self._told(f"{type(error).__name__}: {text}")
         observed = {"type": type(error).__name__, "text": text, "act": self._act}
-        self.assertions = [*self.assertions[: MAX_CHECKS - 1], assertion("error", observed)]
+        self.assertions = [*self.assertions[: self._most_checks - 1], assertion("error", observed)]
 
     def __enter__(self) -> Self:
         return self
@@ -83,4 +86,6 @@ def checked_name(what: str, name: str) -> str:
     """The name, if it can be one. Raises ValueError."""
     if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME_CHARACTERS:
         raise ValueError(f"the name of a {what} has 1 to {MAX_NAME_CHARACTERS} characters, unlike {name!r}"[:300])
+    if not is_storable(name):
+        raise ValueError(f"the name of a {what} has no NUL and no halves of characters, unlike {name!r}"[:300])
     return name

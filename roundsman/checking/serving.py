@@ -8,10 +8,14 @@ from typing import Any, Self
 
 from roundsman.checking.flow_run import Occasion
 from roundsman.checking.values import ObservedFlow
-from roundsman.local.addresses import reachable_host, service_url
+from roundsman.json_bytes import json_bytes
+from roundsman.local.addresses import reachable_host, url_of
 from roundsman.posts import PostHandler, PostServer
 
 LOOK_SECONDS = 0.05
+MOST_AT_ONCE = 128
+# No run lasts longer than that.
+WAITING_SECONDS = 900.0
 
 
 class ChecklistServer:
@@ -23,7 +27,7 @@ class ChecklistServer:
     def __init__(self, observe: Callable[[Occasion], list[ObservedFlow]], host: str, port: int) -> None:
         self._server = _Server(host, port, observe)
         self.thread = threading.Thread(target=self._server.serve_forever, args=(LOOK_SECONDS,), daemon=True)
-        self.url = f"{service_url(reachable_host(host), self._server.server_address[1])}/"
+        self.url = f"{url_of(reachable_host(host), self._server.server_address[1])}/"
 
     def start(self) -> None:
         """Answer."""
@@ -47,7 +51,7 @@ class ChecklistServer:
 class _Server(PostServer):
     def __init__(self, host: str, port: int, observe: Callable[[Occasion], list[ObservedFlow]]) -> None:
         self.observe = observe
-        super().__init__(host, port, _Handler)
+        super().__init__(host, port, _Handler, most_at_once=MOST_AT_ONCE, waiting_seconds=WAITING_SECONDS)
 
 
 class _Handler(PostHandler):
@@ -61,7 +65,10 @@ class _Handler(PostHandler):
         if occasion is None:
             self.refuse(422, 'expected {"run_id": "...", "checklist_id": 1} as JSON', body)
             return
-        self.answer(200, json.dumps(self.server.observe(occasion)).encode(), "application/json")
+        if self.is_hung_up_on():  # it has waited too long, and what the flows do would be for nobody
+            self.close_connection = True
+            return
+        self.answer(200, json_bytes(self.server.observe(occasion)), "application/json")
 
 
 def _occasion(body: bytes) -> Occasion | None:

@@ -39,10 +39,15 @@ def assertion(name: str, value: Any) -> Assertion:
     return {"name": name, "value": copy} if _is_taken(copy, MAX_DEPTH) else {"name": name, "snapshot": text}
 
 
+def is_storable(text: str) -> bool:
+    """Whether it is without NUL and lone surrogates, which the service can keep nowhere."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _is_taken(value: Any, depth: int) -> bool:
     """Whether the service takes the value as it is; what it says of its text otherwise concerns this check alone."""
     if isinstance(value, str):
-        return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+        return is_storable(value)
     if isinstance(value, int):
         return -MAX_INTEGER <= value <= MAX_INTEGER
     if isinstance(value, dict):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from roundsman.address import DEFAULT_URL, InvalidAddress
+from roundsman.address import DEFAULT_URL, InvalidAddress, checked_url, is_on_this_machine
 from roundsman.client import Client
 from roundsman.commands.failures import Misused
 from roundsman.local.options import UpOptions
@@ -19,16 +19,18 @@ def connected() -> Iterator[Client]:
     """The client for ROUNDSMAN_URL and ROUNDSMAN_API_KEY. Raises Misused."""
     url = os.environ.get("ROUNDSMAN_URL") or DEFAULT_URL
     try:
-        client = Client(url, _key(os.environ, KEY_FILE))
+        client = Client(url, _key(os.environ, KEY_FILE, checked_url(url)))
     except InvalidAddress as error:
         raise Misused(f"Error: {error} (ROUNDSMAN_URL, ROUNDSMAN_API_KEY)") from None
     with client:
         yield client
 
 
-def _key(environment: Mapping[str, str], file: Path) -> str:
+def _key(environment: Mapping[str, str], file: Path, url: str) -> str:
     if key := environment.get("ROUNDSMAN_API_KEY"):
         return key
+    if not is_on_this_machine(url):  # the key in the file is none of theirs
+        raise Misused(f"Error: there is no API key for {url}: set ROUNDSMAN_API_KEY")
     try:
         return file.read_text("ascii")
     except FileNotFoundError:

@@ -1,7 +1,6 @@
 """`roundsman checklists` and `apply`: what is to be checked."""
 
 import click
-from rich.table import Table
 from rich.text import Text
 
 from roundsman.applying import Applied, apply
@@ -12,6 +11,7 @@ from roundsman.definitions.files import Definition, read_definitions
 from roundsman.definitions.parts import InvalidFile
 from roundsman.errors import Conflict, Invalid, NotFound
 from roundsman.resources.shapes import Checklist
+from roundsman.tables import table
 from roundsman.visible import visible
 
 CHANGE_STYLES = {"created": "green", "replaced": "yellow", "unchanged": "dim"}
@@ -27,17 +27,15 @@ def checklists(limit: int, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("id", "name", "observed through", "updated"):
-        table.add_column(title, overflow="fold")
+    shown = table("id", "name", "observed through", "updated")
     for each in found:
-        table.add_row(
+        shown.add_row(
             str(each["id"]),
             Text(visible(each["name"], limit=100), "bold"),
             Text(source(each)),
             Text(visible(each["updated_at"], limit=40)),
         )
-    standard_output().print(table)
+    standard_output().print(shown)
 
 
 @click.command("apply")

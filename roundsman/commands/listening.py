@@ -1,15 +1,14 @@
 """`roundsman webhooks listen`: a receiver at this desk, that shows what arrives."""
 
 import os
-import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 import click
 
+from roundsman.address import is_on_this_machine
 from roundsman.arrival_rendering import arrival_as_json, print_arrival
 from roundsman.arrivals import Arrival
 from roundsman.client import Client
@@ -19,6 +18,7 @@ from roundsman.commands.failures import Misused, Refused
 from roundsman.errors import NotFound, RoundsmanError
 from roundsman.listener import Listener
 from roundsman.local.waiting import Stopping
+from roundsman.signals import ended_by_signals
 from roundsman.visible import visible
 from roundsman.webhooks import InvalidSecret, signing_key
 
@@ -28,29 +28,38 @@ LOOK_SECONDS = 0.1
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=8900, show_default=True, help="0 for any that is free.")
+@click.option("--url", help="Where the service reaches this desk; needed when it is on another machine.")
 @click.option("--secret", help="The whsec_… of a webhook that is there; without it, one is made for the time being.")
 @click.option("--type", "types", multiple=True, help="An event type to be told; repeatable, everything if not given.")
 @click.option("--status", type=click.IntRange(200, 599), default=204, show_default=True, help="What to answer.")
 @click.option("--json", "as_json", is_flag=True, help="Print each arrival as a line of JSON.")
-def listen(host: str, port: int, secret: str | None, types: tuple[str, ...], status: int, as_json: bool) -> None:
+def listen(
+    host: str, port: int, url: str | None, secret: str | None, types: tuple[str, ...], status: int, as_json: bool
+) -> None:
     """Receive webhooks here, verify them, and print what arrives, until Ctrl-C.
 
     Without --secret a webhook is made that points here, and deleted at the end. What is not verified is answered
     with 401, all else with --status: --status 500 shows how it is tried again.
     """
-    if secret is not None and types:
-        raise click.UsageError("--type is for the webhook that is made without --secret")
+    if secret is not None and (types or url is not None):
+        raise click.UsageError("--type and --url are for the webhook that is made without --secret")
     try:
         if secret is not None:
             signing_key(secret)
     except InvalidSecret as error:
         raise click.BadParameter(str(error), param_hint="--secret") from None
-    with _stopped_by_signals() as stopping, _listening(host, port, status, _Printer(as_json, stopping)) as listener:
+    stopping = Stopping()
+    # What was made is to be deleted at the end.
+    with (
+        ended_by_signals(lambda _number: stopping.request()),
+        _listening(host, port, status, _Printer(as_json, stopping)) as listener,
+    ):
         if secret is not None:
             _listen(listener, secret, stopping, "")
             return
         with connected() as client:
-            definition = {"url": listener.url, "event_types": list(types) or ["*"], "description": "roundsman listen"}
+            told_at = _url_for(client, listener) if url is None else url
+            definition = {"url": told_at, "event_types": list(types) or ["*"], "description": "roundsman listen"}
             webhook = client.webhooks.create(definition)
             try:
                 _listen(listener, webhook["secret"], stopping, f" as webhook {webhook['id']}")
@@ -101,6 +110,15 @@ def _listen(listener: Listener, secret: str, stopping: Stopping, name: str) -> N
         pass
 
 
+def _url_for(client: Client, listener: Listener) -> str:
+    if is_on_this_machine(client.url):
+        return listener.url
+    raise Misused(
+        f"Error: the service is at {visible(client.url, limit=200)}, from where {listener.url} is another machine: "
+        "give the address under which this desk is reached with --url, and where to listen with --host"
+    )
+
+
 def _delete(client: Client, webhook_id: int) -> None:
     try:
         client.webhooks.delete(webhook_id)
@@ -110,19 +128,3 @@ def _delete(client: Client, webhook_id: int) -> None:
         advice = f"`roundsman webhooks delete {webhook_id}` does it later"
         reason = visible(str(error), limit=300)
         raise Refused(f"Error: webhook {webhook_id} could not be deleted: {reason}; {advice}") from error
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[Stopping]:
-    """Turn the signals that mean "end" into a request, in here: what was made is to be deleted."""
-    stopping = Stopping()
-
-    def request(_number: int, _frame: FrameType | None) -> None:
-        stopping.request()
-
-    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield stopping
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,7 +1,6 @@
 """`roundsman runs` and `show`: what was run, and what it found."""
 
 from datetime import datetime
-from itertools import islice
 from uuid import UUID
 
 import click
@@ -14,6 +13,7 @@ from roundsman.commands.choosing import chosen_checklist, name_of_checklist
 from roundsman.commands.consoles import print_json, standard_output
 from roundsman.rendering import OUTCOME_STYLES, print_run
 from roundsman.resources.shapes import Run, Summary
+from roundsman.tables import table
 from roundsman.visible import visible
 
 STATES = ["pending", "running", "succeeded", "failed", "canceled"]
@@ -77,19 +77,16 @@ def seconds_between(earlier: str | None, later: str | None) -> str:
 
 
 def _names(client: Client) -> dict[int, str]:
-    return {each["id"]: each["name"] for each in islice(client.checklists.each(), NAMED_CHECKLISTS)}
+    return {each["id"]: each["name"] for each in client.checklists.each(most=NAMED_CHECKLISTS)}
 
 
 def _table(found: list[Run], names: dict[int, str]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("run", no_wrap=True)
-    for title in ("checklist", "outcome", "found", "trigger", "created", "took"):
-        table.add_column(title, overflow="fold")
+    made = table("run", "checklist", "outcome", "found", "trigger", "created", "took")
     for run in found:
         checklist_id = run["checklist_id"]
         known = names.get(checklist_id or 0, "deleted" if checklist_id is None else str(checklist_id))
         outcome = visible(run["outcome"] or run["state"], limit=20)
-        table.add_row(
+        made.add_row(
             Text(visible(run["id"], limit=50)),
             Text(visible(known, limit=60)),
             Text(outcome, OUTCOME_STYLES.get(outcome, "dim")),
@@ -98,4 +95,4 @@ def _table(found: list[Run], names: dict[int, str]) -> Table:
             Text(visible(f"{run['created_at'][:19]}Z")),
             Text(seconds_between(run["started_at"], run["finished_at"])),
         )
-    return table
+    return made

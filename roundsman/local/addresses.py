@@ -1,27 +1,14 @@
 """Where the service listens, and how to reach it from here."""
 
-import ipaddress
 import socket
 
 from roundsman.local.failures import CannotStart
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens there.
-
-    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("::1"), is_loopback("0.0.0.0")
-    (True, True, True, False)
-    """
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
-def service_url(host: str, port: int) -> str:
+def url_of(host: str, port: int) -> str:
     """The URL as a person types it.
 
-    >>> service_url("::1", 8080)
+    >>> url_of("::1", 8080)
     'http://[::1]:8080'
     """
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

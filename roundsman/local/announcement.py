@@ -4,10 +4,19 @@ import shlex
 from pathlib import Path
 
 
-def announcement(listening_url: str, reachable_url: str, key_file: Path, *, with_demo: bool) -> str:
+def announcement(
+    listening_url: str, reachable_url: str, key_file: Path, login_link: str | None, *, with_demo: bool
+) -> str:
     """One line that says it is ready, then what to try next, to be copied as it is."""
+    dashboard = (
+        f"{reachable_url}/ui"
+        if login_link is None
+        else f"{login_link}\n(this link logs in once; `roundsman ui` makes another)"
+    )
     example = "" if with_demo else "\n# an example that finds a change: start it again with --demo\n"
     return f"""ready: {listening_url}
+
+See it in the browser: {dashboard}
 
 Try this in another terminal (the key is in {key_file}):
 

@@ -46,6 +46,21 @@ def _lock(descriptor: int, directory: Path) -> None:
         raise CannotStart(f"cannot lock {directory}: {error}; choose another directory with --data-dir") from error
 
 
+def is_locked(directory: Path) -> bool:
+    """Whether somebody uses the directory now."""
+    try:
+        descriptor = os.open(directory / "lock", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def read_key(path: Path) -> str | None:
     """The key in this file; None if there is no file. Raises CannotStart."""
     try:
@@ -56,14 +71,14 @@ def read_key(path: Path) -> str | None:
         raise CannotStart(f"cannot read the key in {path}: {error}") from error
 
 
-def write_key(path: Path, key: str) -> None:
-    """Write the key for its owner only; never half of it, never readable by others. Raises CannotStart."""
+def write_private(path: Path, text: str) -> None:
+    """Write a line for its owner only; never half of it, never readable by others. Raises CannotStart."""
     try:
         # A temporary file has mode 0600 from the start.
         with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
-            file.write(f"{key}\n")
+            file.write(f"{text}\n")
             file.flush()
             os.fsync(file.fileno())
         Path(file.name).replace(path)
     except OSError as error:
-        raise CannotStart(f"cannot write the key to {path}: {error}") from error
+        raise CannotStart(f"cannot write {path}: {error}") from error

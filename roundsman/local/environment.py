@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from roundsman.local.addresses import is_loopback
+from roundsman.address import is_loopback
 from roundsman.local.options import UpOptions
 
 # Shorter than what `up` allows a worker at its own end, so that work in hand is handed back in order.

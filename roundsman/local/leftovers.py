@@ -87,7 +87,13 @@ def end_server_in(directory: Path) -> None:
 
 
 def _processes_of(child: Recorded) -> list[psutil.Process]:
-    """The child, if it is still the one recorded, and its group; the group alone if the child is gone."""
+    """The child, if it is still the one recorded, and its group; the group alone if the child is gone.
+
+    Since the machine was started again every number may be anybody's, and the group of one that is gone may be: of ours
+    is only who is in a session of that number, too, and is not older than the child.
+    """
+    if child.born_at < psutil.boot_time() - BIRTH_TOLERANCE_SECONDS:
+        return []
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(child.pid)
         if abs(process.create_time() - child.born_at) > BIRTH_TOLERANCE_SECONDS:
@@ -95,7 +101,8 @@ def _processes_of(child: Recorded) -> list[psutil.Process]:
     members = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, ProcessLookupError, PermissionError):
-            if os.getpgid(process.pid) == child.pid and _runs(process):
+            is_of_group = os.getpgid(process.pid) == os.getsid(process.pid) == child.pid
+            if is_of_group and process.create_time() >= child.born_at - BIRTH_TOLERANCE_SECONDS and _runs(process):
                 members.append(process)
     return sorted(members, key=lambda member: member.pid != child.pid)
 

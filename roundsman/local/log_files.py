@@ -27,10 +27,18 @@ def keep_bounded(path: Path, max_bytes: int = MAX_LOG_BYTES) -> None:
     try:
         if path.stat().st_size <= max_bytes:
             return
-        shutil.copyfile(path, path.with_name(f"{path.name}.1"))
+        _copy(path, path.with_name(f"{path.name}.1"))
         os.truncate(path, 0)
     except OSError:
         return  # a full disk or a file taken away: there is always a next time
+
+
+def _copy(path: Path, kept: Path) -> None:
+    """Copy it for its owner only, whatever could be read by whom before."""
+    descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with path.open("rb") as source, os.fdopen(descriptor, "wb") as target:
+        os.fchmod(descriptor, 0o600)
+        shutil.copyfileobj(source, target)
 
 
 def size(path: Path | None) -> int:

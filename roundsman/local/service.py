@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from roundsman.local.access import Access
-from roundsman.local.addresses import check_free, free_port, reachable_host, service_url
+from roundsman.local.addresses import check_free, free_port, reachable_host, url_of
 from roundsman.local.announcement import announcement
-from roundsman.local.data_directory import locked, read_key, write_key
+from roundsman.local.data_directory import locked, read_key, write_private
 from roundsman.local.environment import service_environment
 from roundsman.local.failures import CannotStart
 from roundsman.local.leftovers import end_leftovers
@@ -17,6 +17,7 @@ from roundsman.local.options import Commands, UpOptions
 from roundsman.local.postgres import EmbeddedPostgres
 from roundsman.local.processes import Process, Program, run_to_end
 from roundsman.local.redis import EmbeddedRedis
+from roundsman.local.running import forget_servers, tell_servers
 from roundsman.local.supervisor import Supervisor
 from roundsman.local.waiting import Stopping, wait_until
 from roundsman.visible import visible
@@ -24,6 +25,7 @@ from roundsman.visible import visible
 READY_SECONDS = 60.0
 MIGRATE_SECONDS = 300.0
 KEY_SECONDS = 30.0
+ACCEPTING_SECONDS = 15.0
 SECRET_KEY_BYTES = 32
 MOST_EARLY_DEATHS = 5
 WATCH_SECONDS = 0.1
@@ -57,7 +59,7 @@ class Service:
         self._key_file = self._directory / "api-key"
         self._secret_key_file = self._directory / "secret-key"
         self._temporary = self._directory / "tmp"
-        self._url = service_url(reachable_host(options.host), options.port)
+        self._url = url_of(reachable_host(options.host), options.port)
         self._supervisor = Supervisor(self._directory / "processes.json", tell=tell)
         self._access = Access(self._url)
         self._postgres: EmbeddedPostgres | None = None
@@ -75,6 +77,7 @@ class Service:
                 self._tell(f"ended {visible(name)}, which was left over from a start that was killed")
             check_free(self._options.host, self._options.port)
             self._empty_temporary()
+            forget_servers(self._directory)
             try:
                 self._start_servers()
                 key = self._key()
@@ -85,6 +88,7 @@ class Service:
                 while not self._stopping.pause(WATCH_SECONDS):
                     self._watch()
             finally:
+                forget_servers(self._directory)
                 self._stop()
                 self._empty_temporary()
 
@@ -108,6 +112,7 @@ class Service:
             temporary=self._temporary,
         )
         self._run_to_end("migrate", self._commands.migrate, MIGRATE_SECONDS)
+        tell_servers(self._directory, self._environment)
 
     def _secret_key(self) -> str:
         """What secrets are sealed with: the environment's, or our own of the first start."""
@@ -116,7 +121,7 @@ class Service:
         if kept := read_key(self._secret_key_file):
             return kept
         key = secrets.token_urlsafe(SECRET_KEY_BYTES)
-        write_key(self._secret_key_file, key)
+        write_private(self._secret_key_file, key)
         return key
 
     def _start_processes(self) -> None:
@@ -126,7 +131,7 @@ class Service:
             self._supervisor.start(self._program(f"worker-{number}", self._commands.worker))
         if self._options.demo:
             port = free_port()
-            self._todos_url = service_url("127.0.0.1", port)
+            self._todos_url = url_of("127.0.0.1", port)
             self._supervisor.start(self._program("demo", (*self._commands.demo, "--port", str(port))))
 
     def _wait_until_ready(self) -> None:
@@ -152,28 +157,42 @@ class Service:
 
     def _working_key(self, key: str) -> str:
         """A key that the service accepts: this one, or a new one should it have been revoked."""
-        if self._access.accepts(key):
+        if self._is_accepted(key):
             return key
-        if self._access.last_answer.startswith("401"):
+        if self._access.last_status == 401:
             self._tell(f"the service does not know the key in {self._key_file}; it is replaced by a new one")
             key = self._new_key()
-            if self._access.accepts(key):
+            if self._is_accepted(key):
                 return key
         raise CannotStart(
             f"the key in {self._key_file} does not work: {visible(self._access.last_answer)}; "
             f"the logs are in {self._directory / 'logs'}"
         )
 
+    def _is_accepted(self, key: str) -> bool:
+        """Whether the key opens the door; what the service says of itself (busy, away) is given time to pass."""
+
+        def is_judged() -> bool:
+            self._watch()
+            return self._access.accepts(key) or self._access.last_status == 401
+
+        is_judged_in_time = wait_until(is_judged, seconds=ACCEPTING_SECONDS, stopping=self._stopping)
+        return is_judged_in_time and self._access.last_status == 200
+
     def _new_key(self) -> str:
         key = self._run_to_end("create-key", self._commands.create_key, KEY_SECONDS).strip()
         if not key.startswith("rk_") or not key.isprintable() or " " in key:
             raise CannotStart(f"creating a key printed {visible(key, limit=40)!r} where a key was expected")
-        write_key(self._key_file, key)
+        write_private(self._key_file, key)
         return key
 
     def _announce(self, key: str) -> None:
-        listening_url = service_url(self._options.host, self._options.port)
-        self._say(announcement(listening_url, self._url, self._key_file, with_demo=self._options.demo))
+        listening_url = url_of(self._options.host, self._options.port)
+        self._say(
+            announcement(
+                listening_url, self._url, self._key_file, self._access.login_link(key), with_demo=self._options.demo
+            )
+        )
         if self._options.demo:
             environment = {**self._environment, "ROUNDSMAN_URL": self._url, "ROUNDSMAN_API_KEY": key}
             command = (*self._commands.story, self._todos_url)

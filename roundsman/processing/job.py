@@ -1,6 +1,7 @@
 """A task in hand: what a processor's function is given."""
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,10 +18,13 @@ from roundsman.errors import (
     NotFound,
     RoundsmanError,
 )
+from roundsman.json_bytes import in_parts
 from roundsman.processing.texts import sendable
 from roundsman.resources.task_shapes import Lease, PoppedTask
 from roundsman.resources.tasks import Tasks
 from roundsman.transport import PATIENCE_SECONDS
+
+log = logging.getLogger("roundsman.processor")
 
 LINES_AT_ONCE = 100
 GIVING_BACK_SECONDS = 3.0
@@ -31,9 +35,10 @@ GIVING_BACK_PATIENCE_SECONDS = 0.5
 class Job:
     """A task that this process has leased; `attempt` counts from 1, for the first time that it is tried.
 
-    Whatever it is told goes to the service at once, which can fail: ServerUnreachable when that does not answer, and
-    LeaseLost or JobTimedOut when the task is no longer this process's. After its end it takes nothing more: JobDone
-    or JobFailed. The event `timed_out` is set when its `timeout_seconds` are over; what comes then is refused.
+    Whatever it is told goes to the service at once, which can fail: LeaseLost or JobTimedOut when the task is no longer
+    this process's, and for its end ServerUnreachable, when the service does not answer. After its end it takes nothing
+    more: JobDone or JobFailed. The event `timed_out` is set when its `timeout_seconds` are over; what comes then is
+    refused.
 
     >>> client = Client(url, api_key)
     >>> task = client.queues.push("letters", {"to": "ada"}, max_attempts=1)
@@ -69,6 +74,7 @@ class Job:
         self._end: Callable[[], RoundsmanError] | None = None
         self._cancel_requested = False
         self._lease_lost = False
+        self._lines_are_missing = False
 
     @property
     def cancel_requested(self) -> bool:
@@ -86,12 +92,20 @@ class Job:
         return self._end is not None
 
     def log(self, *messages: str) -> None:
-        """Add lines to what is known of this attempt. Raises JobDone and JobFailed after its end."""
+        """Add lines to what is known of this attempt, as long as there is room for them and the service takes them.
+
+        What it does not take costs no attempt: once for a task that is said in this process's log. Raises LeaseLost
+        and JobTimedOut, and JobDone and JobFailed after its end.
+        """
         self._raise_its_end()
-        lines = [sendable(str(each)) for each in messages]
-        for at in range(0, len(lines), LINES_AT_ONCE):
-            with self._sending, self._listening():
-                self._note(self._tasks.log(self.id, self._lease_token, lines[at : at + LINES_AT_ONCE]))
+        for lines in in_parts([sendable(str(each)) for each in messages], LINES_AT_ONCE):
+            try:
+                with self._sending, self._listening():
+                    self._note(self._tasks.log(self.id, self._lease_token, lines))
+            except (LeaseLost, JobTimedOut, NotFound):
+                raise
+            except RoundsmanError as error:
+                self._miss_lines(error)
 
     def done(self, result: Any = None) -> None:
         """Say that it is done; who waits for the task gets the result. Raises TypeError when that is no JSON.
@@ -136,18 +150,22 @@ class Job:
         self._leased_until = self._clock() + self._lease_seconds
 
     def give_back(self, tasks: Tasks) -> None:
-        """Let somebody else have it at once, by way of `tasks`. Raises what that raises, and its end if it has one."""
+        """Let somebody else have it at once, as if it had not been tried. Raises what `tasks` raises, and its end."""
         self._set_end(lambda: LeaseLost(409, f"the task {self.id} was given back: its processor was stopped"))
-        tasks.fail(
+        tasks.release(
             self.id,
             self._lease_token,
-            "its processor was stopped",
             patience_seconds=GIVING_BACK_PATIENCE_SECONDS,
             answer_seconds=GIVING_BACK_SECONDS,
         )
 
     def _patience(self) -> float:
         return max(PATIENCE_SECONDS, self._leased_until - self._clock())
+
+    def _miss_lines(self, error: RoundsmanError) -> None:
+        if not self._lines_are_missing:
+            self._lines_are_missing = True
+            log.warning("task %s of queue %s: lines of its log are missing: %s", self.id, self.queue, error)
 
     def _note(self, lease: Lease) -> None:
         if lease["cancel_requested"]:
@@ -171,7 +189,7 @@ class Job:
         try:
             with self._sending, self._listening():
                 yield
-        except Invalid:  # nothing came of it: something else can be said instead
+        except (Invalid, TypeError, ValueError):  # refused, or never sent: something else can be said instead
             self._end = None
             raise
 

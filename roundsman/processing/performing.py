@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from roundsman.errors import Invalid, JobCanceled, RoundsmanError
+from roundsman.errors import Invalid, JobCanceled, LeaseLost, RoundsmanError
 from roundsman.processing.job import Job
 from roundsman.processing.texts import reason, trace
 
@@ -37,10 +37,13 @@ def _fail(job: Job, error: BaseException) -> None:
         log.warning("task %s of queue %s: %s", job.id, job.queue, reason(error), exc_info=None if expected else error)
     elif isinstance(error, JobCanceled):
         job.fail(str(error), retry=False)
+    elif isinstance(error, Invalid):
+        log.warning("task %s of queue %s: what it was to be told is refused: %s", job.id, job.queue, error)
+        with suppress(LeaseLost):  # what is no result of a run has ended the attempt by itself
+            job.fail(reason(error))
     else:
-        if not isinstance(error, Invalid):
-            with suppress(RoundsmanError):
-                job.log(trace(error))
+        with suppress(RoundsmanError):
+            job.log(trace(error))
         job.fail(reason(error))
 
 

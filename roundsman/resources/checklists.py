@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from roundsman.resources.collection import Collection, new_idempotency_key, segment
+from roundsman.resources.collection import LARGEST_PAGE, Collection, segment
 from roundsman.resources.shapes import Checklist, Page
 from roundsman.transport import Request
 
@@ -15,9 +15,8 @@ class Checklists(Collection[Checklist]):
 
     def create(self, definition: Mapping[str, Any], *, idempotency_key: str | None = None) -> Checklist:
         """A new checklist. Raises Invalid, and Conflict when the name is taken."""
-        headers = {"Idempotency-Key": idempotency_key or new_idempotency_key()}
-        request = Request("POST", "/checklists", definition, headers=headers, repeatable=True)
-        return self._checked(self._transport.send(request), "/checklists")
+        answer = self._create("/checklists", definition, idempotency_key=idempotency_key)
+        return self._checked(answer, "/checklists")
 
     def page(self, *, name: str | None = None, limit: int = 50, cursor: str | None = None) -> Page[Checklist]:
         """A part of the checklists, by id."""
@@ -25,7 +24,7 @@ class Checklists(Collection[Checklist]):
 
     def each(self, *, most: int = 1_000) -> Iterator[Checklist]:
         """The checklists, by id."""
-        return self._each("/checklists", most=most)
+        return self._each("/checklists", most=most, page_size=LARGEST_PAGE)
 
     def get(self, checklist_id: int) -> Checklist:
         """Raises NotFound."""

@@ -48,6 +48,12 @@ class Collection(Generic[Item]):
             if cursor is None:
                 return
 
+    def _create(self, path: str, body: Mapping[str, Any], *, idempotency_key: str | None, wait_seconds: int = 0) -> Any:
+        """What is answered to this POST, which creates once, however often it has to be sent."""
+        headers = {"Idempotency-Key": idempotency_key or new_idempotency_key()}
+        request = Request("POST", path, body, headers=headers, wait_seconds=wait_seconds, repeatable=True)
+        return self._transport.send(request)
+
     def _checked(self, answer: Any, path: str) -> Item:
         """The answer, if it has what an object of this kind has. Raises UnexpectedAnswer."""
         return cast(Item, checked(answer, self.item.__required_keys__, path, self._transport.url))  # type: ignore[attr-defined]  # every TypedDict has it; a bound cannot say "is a TypedDict"

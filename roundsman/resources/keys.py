@@ -33,6 +33,12 @@ class Keys(Collection[Key]):
         """Revoke one. With the account's last key go all its data. Raises NotFound."""
         self._transport.send(Request("DELETE", f"/api-keys/{segment(key_id)}"))
 
+    def login_link(self) -> str:
+        """A link to the dashboard that logs in with the key of this client, once and within an hour."""
+        answer = self._transport.send(Request("POST", "/login-links"))
+        link = checked(answer, frozenset({"path", "expires_at"}), "/login-links", self._transport.url)
+        return f"{self._transport.url}{link['path']}"
+
     def revoke_own(self) -> None:
         """Revoke the key of this client. With the account's last key go all its data."""
         self._transport.send(Request("DELETE", "/api-keys"))

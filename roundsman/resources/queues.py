@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from roundsman.json_bytes import in_parts
 from roundsman.resources.collection import Collection, checked, checked_rows, new_idempotency_key, segment
 from roundsman.resources.task_shapes import PoppedTask, Queue, RetriedFailed, Task
 from roundsman.resources.work import Work
@@ -61,10 +62,11 @@ class Queues(Collection[Queue]):
     ) -> list[Task]:
         """New tasks; each is an object with the fields of the API: payload, priority and so on.
 
-        More than 1,000 are sent in several requests, each of which is done as a whole or not at all. Raises Invalid.
+        More than 1,000, or than fit into a request, are sent in several, each of which is done as a whole or not at
+        all. Raises Invalid.
         """
         key = idempotency_key or new_idempotency_key()
-        parts = [tasks[at : at + MOST_PUSHED_AT_ONCE] for at in range(0, len(tasks), MOST_PUSHED_AT_ONCE)]
+        parts = in_parts([dict(task) for task in tasks], MOST_PUSHED_AT_ONCE)
         keys = [key] if len(parts) == 1 else [f"{key}/{number}" for number in range(1, len(parts) + 1)]
         return [
             task
@@ -143,11 +145,9 @@ class _PushedTasks(Work[Task]):
         path = f"{_path(queue)}/tasks"
         return self._begin(path, definition, wait_seconds=wait_seconds, idempotency_key=idempotency_key)
 
-    def begin_together(self, queue: str, definitions: Sequence[Mapping[str, Any]], idempotency_key: str) -> list[Task]:
+    def begin_together(self, queue: str, definitions: list[dict[str, Any]], idempotency_key: str) -> list[Task]:
         path = f"{_path(queue)}/tasks"
-        body = {"tasks": [dict(each) for each in definitions]}
-        headers = {"Idempotency-Key": idempotency_key}
-        answer = self._transport.send(Request("POST", path, body, headers=headers, repeatable=True))
+        answer = self._create(path, {"tasks": definitions}, idempotency_key=idempotency_key)
         return cast(list[Task], checked_rows(answer, "tasks", Task.__required_keys__, path, self._transport.url))
 
 

@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from roundsman.resources.collection import Collection, checked, new_idempotency_key, segment
+from roundsman.resources.collection import Collection, checked, segment
 from roundsman.resources.job_shapes import Job
 from roundsman.resources.schedule_shapes import Occurrence, Preview, Schedule
 from roundsman.resources.shapes import Page, Run
+from roundsman.resources.task_shapes import Task
 from roundsman.transport import Request, Transport
+
+MEMBERS_OF_ALL_WORK = frozenset({"id", "state", "schedule_id"})
 
 
 class Occurrences(Collection[Occurrence]):
@@ -31,9 +34,7 @@ class Schedules(Collection[Schedule]):
 
     def create(self, definition: Mapping[str, Any], *, idempotency_key: str | None = None) -> Schedule:
         """A new schedule. Raises Invalid, NotFound for its checklist, and Conflict when the name is taken."""
-        headers = {"Idempotency-Key": idempotency_key or new_idempotency_key()}
-        request = Request("POST", "/schedules", definition, headers=headers, repeatable=True)
-        return self._checked(self._transport.send(request), "/schedules")
+        return self._checked(self._create("/schedules", definition, idempotency_key=idempotency_key), "/schedules")
 
     def page(
         self,
@@ -83,14 +84,13 @@ class Schedules(Collection[Schedule]):
         """Leave out its next instant. Raises NotFound, Conflict."""
         return self._steer(schedule_id, "skip-next", {})
 
-    def trigger(self, schedule_id: int, *, wait_seconds: int = 0, idempotency_key: str | None = None) -> Run | Job:
+    def trigger(
+        self, schedule_id: int, *, wait_seconds: int = 0, idempotency_key: str | None = None
+    ) -> Run | Job | Task:
         """Begin now what it begins; that work as it is after at most `wait_seconds`. Raises NotFound."""
         path = f"{_path(schedule_id)}/trigger"
-        headers = {"Idempotency-Key": idempotency_key or new_idempotency_key()}
-        request = Request("POST", path, {}, headers=headers, wait_seconds=wait_seconds, repeatable=True)
-        answer = self._transport.send(request)
-        members = Run.__required_keys__ & Job.__required_keys__
-        return cast(Run | Job, checked(answer, members, path, self._transport.url))
+        answer = self._create(path, {}, idempotency_key=idempotency_key, wait_seconds=wait_seconds)
+        return cast(Run | Job | Task, checked(answer, MEMBERS_OF_ALL_WORK, path, self._transport.url))
 
     def preview(self, definition: Mapping[str, Any]) -> Preview:
         """When a schedule of this definition would be due; nothing is stored. Raises Invalid."""

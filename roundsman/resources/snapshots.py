@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from roundsman.resources.collection import Collection, new_idempotency_key, segment
+from roundsman.resources.collection import Collection, segment
 from roundsman.resources.shapes import Page, Snapshot, SnapshotFlow
 from roundsman.transport import Request
 
@@ -27,9 +27,7 @@ class Snapshots(Collection[Snapshot]):
 
     def set(self, checklist_id: int, flows: Sequence[SnapshotFlow], *, idempotency_key: str | None = None) -> None:
         """Approve values by hand. Raises NotFound, Invalid."""
-        headers = {"Idempotency-Key": idempotency_key or new_idempotency_key()}
-        body = {"flows": list(flows)}
-        self._transport.send(Request("POST", _path(checklist_id), body, headers=headers, repeatable=True))
+        self._create(_path(checklist_id), {"flows": list(flows)}, idempotency_key=idempotency_key)
 
     def forget(self, checklist_id: int, flows: Sequence[Mapping[str, Any]] | None = None) -> None:
         """Forget snapshots with their history: all, or `[{"name": flow, "snapshots": [check, ...]}, ...]`.

@@ -5,6 +5,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from roundsman.errors import JobFailed, NotEnded
+from roundsman.json_bytes import in_parts
 from roundsman.resources.collection import checked, checked_rows, segment
 from roundsman.resources.shapes import Page
 from roundsman.resources.task_shapes import AckResult, Lease, Task
@@ -73,12 +74,11 @@ class Tasks(Work[Task]):
     def ack_many(self, acks: Sequence[Mapping[str, Any]]) -> list[AckResult]:
         """Say of many that they are done, each an `{id, lease_token, result?}`; what came of each, in their order.
 
-        More than 1,000 are sent in several requests.
+        More than 1,000, or than fit into a request, are sent in several.
         """
         results: list[AckResult] = []
-        for at in range(0, len(acks), MOST_ACKED_AT_ONCE):
-            body = {"acks": [dict(each) for each in acks[at : at + MOST_ACKED_AT_ONCE]]}
-            answer = self._transport.send(Request("POST", "/tasks/ack", body, repeatable=True))
+        for part in in_parts([dict(each) for each in acks], MOST_ACKED_AT_ONCE):
+            answer = self._transport.send(Request("POST", "/tasks/ack", {"acks": part}, repeatable=True))
             rows = checked_rows(answer, "results", AckResult.__required_keys__, "/tasks/ack", self._transport.url)
             results += cast(list[AckResult], rows)
         return results
@@ -100,6 +100,21 @@ class Tasks(Work[Task]):
         """
         body = {"lease_token": lease_token, "error": error, "retry": retry, "delay_seconds": delay_seconds}
         answer = self._say(task_id, "fail", body, patience_seconds, answer_seconds)
+        return self._checked(answer, _path(task_id))
+
+    def release(
+        self,
+        task_id: str | UUID,
+        lease_token: str,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> Task:
+        """Give it back unharmed: it can be popped at once, and this attempt does not count. Raises LeaseLost, NotFound.
+
+        When the first answer was lost, the second may be LeaseLost although it was heard.
+        """
+        answer = self._say(task_id, "release", {"lease_token": lease_token}, patience_seconds, answer_seconds)
         return self._checked(answer, _path(task_id))
 
     def extend(

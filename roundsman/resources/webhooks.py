@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from roundsman.resources.collection import Collection, checked, new_idempotency_key, segment
+from roundsman.resources.collection import Collection, checked, segment
 from roundsman.resources.deliveries import Deliveries
 from roundsman.resources.shapes import Page
 from roundsman.resources.webhook_shapes import Delivery, Webhook, WebhookWithSecret
@@ -21,8 +21,7 @@ class Webhooks(Collection[Webhook]):
 
     def create(self, definition: Mapping[str, Any], *, idempotency_key: str | None = None) -> WebhookWithSecret:
         """A new webhook, with the secret that `roundsman.webhooks.verify` needs. Raises Invalid."""
-        headers = {"Idempotency-Key": idempotency_key or new_idempotency_key()}
-        return self._with_secret(Request("POST", "/webhooks", definition, headers=headers, repeatable=True))
+        return self._with_secret(self._create("/webhooks", definition, idempotency_key=idempotency_key), "/webhooks")
 
     def page(self, *, enabled: bool | None = None, limit: int = 50, cursor: str | None = None) -> Page[Webhook]:
         """A part of the webhooks, by id."""
@@ -41,12 +40,10 @@ class Webhooks(Collection[Webhook]):
         path = _path(webhook_id)
         return self._checked(self._transport.send(Request("PUT", path, definition, repeatable=True)), path)
 
-    def rotate_secret(self, webhook_id: int) -> WebhookWithSecret:
-        """Another secret; the one before signs as well for 24 hours. Raises NotFound.
-
-        Never repeated by itself: each time makes another one.
-        """
-        return self._with_secret(Request("POST", f"{_path(webhook_id)}/rotate-secret", {}))
+    def rotate_secret(self, webhook_id: int, *, idempotency_key: str | None = None) -> WebhookWithSecret:
+        """Another secret; the one before signs as well for 24 hours. Raises NotFound."""
+        path = f"{_path(webhook_id)}/rotate-secret"
+        return self._with_secret(self._create(path, {}, idempotency_key=idempotency_key), path)
 
     def delete(self, webhook_id: int) -> None:
         """Delete it; what is on its way to it is canceled. Raises NotFound."""
@@ -60,10 +57,9 @@ class Webhooks(Collection[Webhook]):
         """What was and is to be delivered to it, newest first. Raises NotFound."""
         return self._deliveries.of_webhook(webhook_id, most=most)
 
-    def _with_secret(self, request: Request) -> WebhookWithSecret:
-        answer = self._transport.send(request)
+    def _with_secret(self, answer: Any, path: str) -> WebhookWithSecret:
         members = WebhookWithSecret.__required_keys__
-        return cast(WebhookWithSecret, checked(answer, members, request.path, self._transport.url))
+        return cast(WebhookWithSecret, checked(answer, members, path, self._transport.url))
 
 
 def _query(enabled: bool | None) -> dict[str, str | int | None]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from roundsman.resources.collection import Collection, Item, new_idempotency_key
+from roundsman.resources.collection import Collection, Item
 from roundsman.transport import Request
 
 ENDED_STATES = frozenset({"succeeded", "failed", "canceled"})
@@ -25,9 +25,8 @@ class Work(Collection[Item]):
         self, path: str, body: dict[str, Any], *, wait_seconds: int = 0, idempotency_key: str | None = None
     ) -> Item:
         """The work that this POST begins, as it is after at most `wait_seconds`; one, however often it is sent."""
-        headers = {"Idempotency-Key": idempotency_key or new_idempotency_key()}
-        request = Request("POST", path, body, headers=headers, wait_seconds=wait_seconds, repeatable=True)
-        return self._checked(self._transport.send(request), path)
+        answer = self._create(path, body, idempotency_key=idempotency_key, wait_seconds=wait_seconds)
+        return self._checked(answer, path)
 
     def _wait(self, path: str, *, seconds: float, watch: Callable[[Item], None] | None) -> Item:
         """The object as soon as it has ended, or as it is when `seconds` are over; `watch` is shown every look."""

@@ -9,4 +9,5 @@ def write_instant(instant: datetime) -> str:
     >>> write_instant(datetime(2026, 3, 29, 1, 0, tzinfo=UTC))
     '2026-03-29T01:00:00Z'
     """
-    return instant.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+    in_utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return in_utc.isoformat().removesuffix("+00:00") + "Z"

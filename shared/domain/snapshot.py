@@ -14,6 +14,8 @@ from shared.domain.rules import Rule
 
 __all__ = ["ABSENT", "Absent", "Difference", "NotJson", "as_json", "differences", "equal"]
 
+MAX_POINTER_LENGTH: Final = 1_000  # characters
+
 # The way from the root, innermost step last; written out only where there is a difference.
 _Trail: TypeAlias = tuple["_Trail", str] | None
 _Pair: TypeAlias = tuple[_Trail, Json | Absent, Json | Absent, Place]
@@ -158,8 +160,14 @@ def _is_content(pair: _Pair, patterns: Patterns) -> bool:
 
 
 def _pointer(trail: _Trail) -> str:
+    """The way as a JSON Pointer; a long one, as only hostile names make it, is cut and ends in an ellipsis."""
     steps = []
     while trail is not None:
         trail, step = trail
-        steps.append(escaped(step))
-    return "".join(f"/{step}" for step in reversed(steps))
+        steps.append(step)
+    pointer = ""
+    for step in reversed(steps):
+        pointer += f"/{escaped(step[:MAX_POINTER_LENGTH])}"
+        if len(pointer) > MAX_POINTER_LENGTH:
+            return f"{pointer[:MAX_POINTER_LENGTH]}…"
+    return pointer

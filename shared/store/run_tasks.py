@@ -18,13 +18,14 @@ from shared.store.work import ClaimedWork, FinishedAttempt
 AWAITED_UNTIL = "9999-12-30T00:00:00Z"
 TASK_MAX_ATTEMPTS = 3
 
-# Of a schedule only the run is told: it is its piece of work, the task is how that comes by its observations.
+# Of a schedule only the run is told: it is its piece of work, the task is how that comes by its observations. The queue
+# is the one that the run was made for: that of its checklist may have been changed since.
 PUSH = """
 INSERT INTO work (
     account_id, kind, queue, run_id, due_at, scheduled_for, trigger, max_attempts, timeout_seconds, spec
 )
-SELECT runs.account_id, 'task', checklists.queue, runs.id, asked.due_at, coalesce(runs.scheduled_for, asked.due_at),
-       runs.trigger, %(max_attempts)s, runs.timeout_seconds,
+SELECT runs.account_id, 'task', runs.spec ->> 'queue', runs.id, asked.due_at,
+       coalesce(runs.scheduled_for, asked.due_at), runs.trigger, %(max_attempts)s, runs.timeout_seconds,
        jsonb_build_object('payload', jsonb_build_object(
            'run_id', runs.id,
            'checklist_id', checklists.id,
@@ -34,7 +35,7 @@ SELECT runs.account_id, 'task', checklists.queue, runs.id, asked.due_at, coalesc
 FROM unnest(%(run_ids)s::uuid[], %(due_at)s::timestamptz[]) AS asked (run_id, due_at)
 JOIN work AS runs ON runs.id = asked.run_id
 JOIN checklists ON checklists.id = runs.checklist_id
-WHERE checklists.queue IS NOT NULL
+WHERE runs.spec ? 'queue'
 ORDER BY runs.id
 RETURNING account_id, queue
 """
@@ -97,8 +98,8 @@ WHERE tasks.id = ANY(%(task_ids)s::uuid[])
   AND runs.id = tasks.run_id
   AND runs.kind = 'run'
   AND runs.state = 'pending'
-RETURNING runs.id, runs.account_id, runs.kind, runs.lane, runs.attempt, runs.released, runs.max_attempts,
-          '00000000-0000-0000-0000-000000000000'::uuid, runs.timeout_seconds, runs.checklist_id, runs.schedule_id,
+RETURNING runs.id::text, runs.account_id, runs.kind, runs.lane, runs.attempt, runs.released, runs.max_attempts,
+          '00000000-0000-0000-0000-000000000000', runs.timeout_seconds, runs.checklist_id, runs.schedule_id,
           runs.scheduled_for, runs.webhook_id, runs.event_id, runs.inert, runs.error_of, runs.trigger, runs.spec,
           runs.state, runs.outcome, runs.error
 """
@@ -113,6 +114,6 @@ def end_runs(cursor: Cursor, task_ids: Sequence[UUID]) -> list[EndedRun]:
 
 
 def _ended_run(row: tuple[Any, ...]) -> EndedRun:
-    work = ClaimedWork._make(row[:-3])
+    work = ClaimedWork(*row[:-3])
     state, outcome, error = row[-3:]
     return EndedRun(work, FinishedAttempt(work.id, work.lease_token, state, state, outcome=outcome, error=error))

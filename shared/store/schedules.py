@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from shared.array import array
 from shared.database import Cursor
 from shared.store.run_tasks import AWAITED_UNTIL
 
@@ -79,7 +80,7 @@ SET state = 'paused',
 FROM (
     SELECT DISTINCT ON (schedule_id) schedule_id, id, kind, state, outcome
     FROM work
-    WHERE id = ANY(%(work_ids)s) AND (state = 'failed' OR outcome = 'changed')
+    WHERE id = ANY(%(work_ids)s::uuid[]) AND (state = 'failed' OR outcome = 'changed')
     ORDER BY schedule_id, id
 ) AS ended_work
 WHERE schedules.id = ended_work.schedule_id
@@ -92,9 +93,9 @@ RETURNING schedules.id, schedules.account_id, schedules.name, schedules.note
 """
 
 
-def pause_after(cursor: Cursor, work_ids: Sequence[UUID]) -> list[PausedSchedule]:
+def pause_after(cursor: Cursor, work_ids: Sequence[UUID | str]) -> list[PausedSchedule]:
     """Pause the schedules that asked for it when work of theirs has just ended like this."""
-    cursor.execute(PAUSE_AFTER, {"work_ids": list(work_ids)})
+    cursor.execute(PAUSE_AFTER, {"work_ids": array(work_ids)})
     return [PausedSchedule(*row) for row in cursor.fetchall()]
 
 
@@ -106,13 +107,15 @@ class Released(NamedTuple):
     queue: str | None
 
 
-# A run that waits for a task goes on waiting, now for that alone: the task is held with it, and released with it.
+# A run that waits for a task goes on waiting, now for that alone: the task is held with it, and released with it. By
+# itself it is never released: it has no schedule that could have work before it.
 RELEASE_HELD = """
 WITH released_work AS (
     UPDATE work
     SET due_at = CASE WHEN kind = 'run' AND spec ? 'queue' THEN %(awaited_until)s ELSE now() END
     WHERE state = 'pending'
       AND due_at = %(held_until)s
+      AND run_id IS NULL
       AND (%(schedule_ids)s::bigint[] IS NULL OR schedule_id = ANY(%(schedule_ids)s::bigint[]))
       AND NOT EXISTS (
           SELECT 1

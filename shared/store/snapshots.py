@@ -38,7 +38,7 @@ class NewSnapshot:
     name: str
     value: Any
     accepted_by: str
-    run_id: UUID | None
+    run_id: UUID | str | None
     observed_at: datetime | None = None  # None: now
     text: str | None = None  # the value as it was written, if it came as a text
     is_json: bool = True  # False: the value is that text, which is no JSON

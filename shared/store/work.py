@@ -4,7 +4,7 @@ state is one guarded UPDATE, in bulk.
 A lease token is fresh for every claim; whoever finishes must hold the one that is in force. Times are the database's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
@@ -18,18 +18,22 @@ TERMINAL = ("succeeded", "failed", "canceled")
 RUN_MAX_ATTEMPTS = 3  # begun again when its worker died; after the third worker it is the run that is suspected
 
 
-# Tuples, as thousands of each are made every second: a frozen dataclass takes eight times as long to make.
+# Tuples, as thousands of each are made every second: a frozen dataclass takes eight times as long to make. Ids and
+# tokens are the texts of UUIDs here, for nobody computes with them: a UUID costs 1 us to make and 1 us to write.
 class ClaimedWork(NamedTuple):
-    """A piece of work whose lease the claimer holds until `timeout_seconds` plus the margin are over."""
+    """A piece of work whose lease the claimer holds until `timeout_seconds` plus the margin are over.
 
-    id: UUID
+    `payload` is the JSON text of what a job sends, if it sends anything.
+    """
+
+    id: str
     account_id: int
     kind: str
     lane: str
     attempt: int
     released: int
     max_attempts: int
-    lease_token: UUID
+    lease_token: str
     timeout_seconds: int
     checklist_id: int | None
     schedule_id: int | None
@@ -39,7 +43,8 @@ class ClaimedWork(NamedTuple):
     inert: bool
     error_of: UUID | None
     trigger: str
-    spec: dict[str, Any]
+    spec: Mapping[str, Any]
+    payload: str | None = None
 
     @property
     def counted_attempt(self) -> int:
@@ -54,8 +59,8 @@ class ClaimedWork(NamedTuple):
 class FinishedAttempt(NamedTuple):
     """How one attempt ended, and what that makes of its work: a terminal state, or pending until it is tried again."""
 
-    id: UUID
-    lease_token: UUID
+    id: str
+    lease_token: str
     state: State
     attempt_outcome: Literal["succeeded", "failed", "timeout", "lease_expired", "released", "canceled"]
     outcome: str | None = None
@@ -110,12 +115,12 @@ closed_attempts AS (
     JOIN ended ON ended.id = finished_work.id
     WHERE attempts.work_id = finished_work.id AND attempts.number = finished_work.attempt
 )
-SELECT id
+SELECT id::text
 FROM finished_work
 """
 
 
-def finish(cursor: Cursor, ended: Sequence[FinishedAttempt], now: datetime | None = None) -> set[UUID]:
+def finish(cursor: Cursor, ended: Sequence[FinishedAttempt], now: datetime | None = None) -> set[str]:
     """End these attempts; the ids of those whose lease was still held. The others changed nothing."""
     if not ended:
         return set()
@@ -139,28 +144,50 @@ def finish(cursor: Cursor, ended: Sequence[FinishedAttempt], now: datetime | Non
     return {row[0] for row in cursor.fetchall()}
 
 
-# Of a run that waits for a task. Before the runs themselves, as whoever brings observations locks them in this order.
+# In the order of their ids, as everybody else locks tasks, so that no two wait for each other. The task of a run comes
+# before the run itself: whoever brings observations locks them in this order.
 CANCEL_TASKS_OF_RUNS = """
-UPDATE work AS tasks
-SET state = CASE tasks.state WHEN 'pending' THEN 'canceled' ELSE tasks.state END,
-    error = CASE tasks.state WHEN 'pending' THEN %(reason)s END,
-    finished_at = CASE tasks.state WHEN 'pending' THEN now() END,
+WITH chosen_tasks AS (
+    SELECT tasks.id
+    FROM work AS runs
+    JOIN work AS tasks ON tasks.run_id = runs.id
+    WHERE (%(account_id)s IS NULL OR runs.account_id = %(account_id)s)
+      AND runs.state = 'pending'
+      AND (
+          runs.id = ANY(%(ids)s::uuid[])
+          OR runs.checklist_id = %(checklist_id)s
+          OR runs.schedule_id = ANY(%(schedule_ids)s::bigint[])
+      )
+      AND tasks.state IN ('pending', 'running')
+    ORDER BY tasks.id
+    FOR NO KEY UPDATE OF tasks
+)
+UPDATE work
+SET state = CASE state WHEN 'pending' THEN 'canceled' ELSE state END,
+    error = CASE state WHEN 'pending' THEN %(reason)s ELSE error END,
+    finished_at = CASE state WHEN 'pending' THEN now() END,
     cancel_requested = true
-FROM work AS runs
-WHERE (%(account_id)s IS NULL OR runs.account_id = %(account_id)s)
-  AND runs.state = 'pending'
-  AND (
-      runs.id = %(id)s
-      OR runs.checklist_id = %(checklist_id)s
-      OR runs.schedule_id = ANY(%(schedule_ids)s::bigint[])
-  )
-  AND tasks.run_id = runs.id
-  AND tasks.state IN ('pending', 'running')
-RETURNING tasks.id, tasks.state, NULL::uuid
+FROM chosen_tasks
+WHERE work.id = chosen_tasks.id
+RETURNING work.id, state
 """
 
 # An external worker that has begun a task is asked to stop, and may still end it well; our own lose their leases.
 CANCEL = """
+WITH chosen_work AS (
+    SELECT id
+    FROM work
+    WHERE (%(account_id)s IS NULL OR account_id = %(account_id)s)
+      AND state IN ('pending', 'running')
+      AND (
+          id = ANY(%(ids)s::uuid[])
+          OR checklist_id = %(checklist_id)s
+          OR webhook_id = %(webhook_id)s
+          OR schedule_id = ANY(%(schedule_ids)s::bigint[])
+      )
+    ORDER BY id
+    FOR NO KEY UPDATE
+)
 UPDATE work
 SET state = CASE WHEN kind = 'task' AND state = 'running' THEN state ELSE 'canceled' END,
     error = CASE WHEN kind = 'task' AND state = 'running' THEN error ELSE %(reason)s END,
@@ -168,23 +195,23 @@ SET state = CASE WHEN kind = 'task' AND state = 'running' THEN state ELSE 'cance
     lease_expires_at = CASE WHEN kind = 'task' THEN lease_expires_at END,
     finished_at = CASE WHEN kind = 'task' AND state = 'running' THEN NULL ELSE now() END,
     cancel_requested = (kind = 'task')
-WHERE (%(account_id)s IS NULL OR account_id = %(account_id)s)
-  AND state IN ('pending', 'running')
-  AND (
-      id = %(id)s
-      OR checklist_id = %(checklist_id)s
-      OR webhook_id = %(webhook_id)s
-      OR schedule_id = ANY(%(schedule_ids)s::bigint[])
-  )
-RETURNING id, state, run_id
+FROM chosen_work
+WHERE work.id = chosen_work.id
+RETURNING work.id, state, run_id
 """
 
-# A statement of its own: while CANCEL waited for a claim to commit, that claim's attempt was behind its snapshot.
+# A statement of its own: while the other waited for a claim to commit, that claim's attempt was behind its snapshot.
 END_CANCELED_ATTEMPTS = """
 UPDATE attempts
 SET finished_at = now(), outcome = 'canceled', error = %(reason)s
 WHERE work_id = ANY(%(ids)s::uuid[]) AND finished_at IS NULL
 """
+
+
+def end_canceled_attempts(cursor: Cursor, canceled: Sequence[UUID], reason: str) -> None:
+    """End what was going on of work that has just been canceled."""
+    if canceled:
+        cursor.execute(END_CANCELED_ATTEMPTS, {"ids": array(canceled), "reason": reason})
 
 
 def cancel(
@@ -205,34 +232,19 @@ def cancel(
     chosen = {
         "account_id": account_id,
         "reason": reason,
-        "id": id,
+        "ids": array([] if id is None else [id]),
         "checklist_id": checklist_id,
         "webhook_id": webhook_id,
-        "schedule_ids": array(schedule_ids) if schedule_ids else None,
+        "schedule_ids": array(schedule_ids),
     }
     cursor.execute(CANCEL_TASKS_OF_RUNS, chosen)
-    chosen_work = cursor.fetchall()
+    canceled = [id for id, state in cursor.fetchall() if state == "canceled"]
     cursor.execute(CANCEL, chosen)
-    chosen_work += cursor.fetchall()
-    ended = [(id, run_id) for id, state, run_id in chosen_work if state == "canceled"]
-    canceled = [id for id, _ in ended]
-    if canceled:
-        cursor.execute(END_CANCELED_ATTEMPTS, {"ids": array(canceled), "reason": reason})
-    for run_id in [run_id for _, run_id in ended if run_id is not None]:
-        canceled += cancel(cursor, account_id, id=run_id, reason=reason)
+    ended = [(id, run_id) for id, state, run_id in cursor.fetchall() if state == "canceled"]
+    canceled += [id for id, _ in ended]
+    if run_ids := [run_id for _, run_id in ended if run_id is not None]:
+        nothing_else = {"checklist_id": None, "webhook_id": None, "schedule_ids": None}
+        cursor.execute(CANCEL, chosen | nothing_else | {"ids": array(run_ids)})
+        canceled += [id for id, state, _ in cursor.fetchall() if state == "canceled"]
+    end_canceled_attempts(cursor, canceled, reason)
     return canceled
-
-
-DUE = """
-SELECT id
-FROM work
-WHERE state = 'pending' AND kind IN ('run', 'job', 'delivery') AND due_at <= now()
-ORDER BY due_at
-LIMIT %(limit)s
-"""
-
-
-def due(cursor: Cursor, *, limit: int) -> list[UUID]:
-    """Work that is due and was not begun, oldest first."""
-    cursor.execute(DUE, {"limit": limit})
-    return [row[0] for row in cursor.fetchall()]

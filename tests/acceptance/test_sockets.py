@@ -254,7 +254,7 @@ def test_a_job_without_a_processor_is_tried_again_by_the_process_itself(
     task = {"name": queue, "schedule": "@daily"}
     assert api.call("POST", f"{INFINITAS}/api/task", json=task).status_code == 201
     id = str(api.call("GET", f"{INFINITAS}/api/task/trigger/{queue}").json()["id"])
-    wait_until(lambda: read(api, id)["attempt_count"] == 2, "it was tried again after a second")
+    wait_until(lambda: read(api, id)["attempt_count"] == 2, "it was tried again after a second", seconds=30)
     attempts = read(api, id)["attempts"]
     assert {attempt["error"] for attempt in attempts} == {"no processor was connected"}
     assert api.call("POST", f"/tasks/{id}/cancel").status_code == 200
@@ -296,6 +296,12 @@ def test_the_example_for_node_works_through_a_queue(
     try:
         ids = [push(api, queue, {"number": number}) for number in range(10)]
         wait_until(lambda: all(read(api, id)["state"] == "succeeded" for id in ids), "node has done them")
+        deep: Any = 1
+        for _ in range(31):
+            deep = [deep]
+        refused = push(api, queue, deep, max_attempts=1)
+        wait_until(lambda: read(api, refused)["state"] == "failed", "node has said that its result was refused")
+        assert "nested" in read(api, refused)["error"]
     finally:
         node.kill()
         node.wait(10)

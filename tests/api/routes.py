@@ -19,6 +19,7 @@ ROUTES: list[Route] = sorted(
     (method, rule.rule)
     for rule in create_app(Settings()).url_map.iter_rules()
     if not rule.rule.startswith("/compat/")  # other systems', which answer in their own ways: tests/api/compat
+    and not rule.rule.startswith("/ui")  # pages: tests/api/dashboard and tests/browser
     and not rule.websocket  # tests/api/test_sockets.py
     for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
 )
@@ -127,6 +128,7 @@ BODIES: dict[Route, Any] = {
     ("POST", "/tasks/<uuid:task_id>/ack"): NO_LEASE | {"result": {"a": [1]}},
     ("POST", "/tasks/ack"): {"acks": [NO_LEASE | {"id": "00000000-0000-7000-8000-000000000000", "result": None}]},
     ("POST", "/tasks/<uuid:task_id>/fail"): NO_LEASE | {"error": "e", "retry": False, "delay_seconds": 5.5},
+    ("POST", "/tasks/<uuid:task_id>/release"): NO_LEASE,
     ("POST", "/tasks/<uuid:task_id>/extend"): NO_LEASE | {"lease_seconds": 5},
     ("POST", "/tasks/<uuid:task_id>/log"): NO_LEASE | {"messages": ["m"]},
     ("POST", "/tasks/<uuid:task_id>/cancel"): {},

@@ -19,6 +19,7 @@ EXPECTED: dict[Route, str] = {
     ("GET", "/docs/assets/<name>"): "public",
     ("GET", "/openapi.json"): "public",
     ("POST", "/api-keys"): "own",
+    ("POST", "/login-links"): "own",
     ("GET", "/api-keys"): "list",
     ("DELETE", "/api-keys"): "own",
     ("DELETE", "/api-keys/<id:key_id>"): "object",
@@ -66,6 +67,7 @@ EXPECTED: dict[Route, str] = {
     ("POST", "/tasks/<uuid:task_id>/ack"): "object",
     ("POST", "/tasks/ack"): "own",
     ("POST", "/tasks/<uuid:task_id>/fail"): "object",
+    ("POST", "/tasks/<uuid:task_id>/release"): "object",
     ("POST", "/tasks/<uuid:task_id>/extend"): "object",
     ("POST", "/tasks/<uuid:task_id>/log"): "object",
     ("POST", "/webhooks"): "own",
@@ -268,6 +270,7 @@ def test_a_lease_token_is_worth_nothing_in_another_account(owner: Account, stran
     for action, body in (
         ("ack", {}),
         ("fail", {"error": "e"}),
+        ("release", {}),
         ("extend", {"lease_seconds": 5}),
         ("log", {"message": ""}),
     ):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.database import Database
+from shared.errors import CommitUnknown, DatabaseBusy, DatabaseUnavailable
 from tests.api_client import ApiClient, pages, problem
 
 BODY = {"name": "n", "worker_url": "http://127.0.0.1:9/"}
@@ -123,6 +124,26 @@ def test_a_database_that_cannot_write_is_unavailable_and_nothing_of_it_is_told(r
     answer = refusing.post("/checklists", BODY)
     problem(answer, 503)
     assert "secret detail" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (DatabaseUnavailable("away"), "out of reach; nothing was changed"),
+        (DatabaseBusy("deadlock detected"), "busy, and gave this up; nothing was changed"),
+        (CommitUnknown("away"), "may or may not have happened; repeat the request, with the same Idempotency-Key"),
+    ],
+)
+def test_what_became_of_a_request_is_told_as_far_as_it_is_known(
+    fresh: ApiClient, monkeypatch: pytest.MonkeyPatch, error: DatabaseUnavailable, said: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("shared.store.checklists.page", fail)
+    answer = fresh.get("/checklists")
+    assert said in problem(answer, 503)["detail"]
+    assert int(answer.headers["Retry-After"]) >= 1
 
 
 def test_connections_that_the_server_ended_are_replaced_unnoticed(fresh: ApiClient, database: Database) -> None:

@@ -9,6 +9,7 @@ import psycopg2
 import pytest
 
 from api.schemas.jobs import JobInput
+from api.store import jobs
 from shared.database import Database
 from shared.queues import Bell, connect
 from shared.store import error_calls
@@ -114,8 +115,8 @@ def test_a_worker_gets_the_job_in_the_lane_of_its_host(fresh: ApiClient, databas
         "headers": {},
         "error_uri": None,
         "backoff_seconds": 10,
-        "payload": None,
     }
+    assert claimed.payload == "null"
 
 
 def test_a_delay_is_counted_from_now_on(fresh: ApiClient) -> None:
@@ -314,3 +315,17 @@ def test_a_job_is_taken_without_redis(app_with: Callable[..., ApiClient]) -> Non
     api = app_with(redis_url="unix:///nonexistent/redis.sock").signed_up()
     job = api.make_job()
     assert read(api, job) == job
+
+
+def test_a_page_of_large_payloads_ends_early_and_the_next_goes_on(
+    fresh: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(jobs.page.__kwdefaults__, "most_bytes", 25_000)
+    made = [fresh.make("/jobs", {"uri": URI, "payload": "x" * 10_000, "delay_seconds": 60})["id"] for _ in range(5)]
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = fresh.get(f"/jobs?limit=4{cursor and '&cursor=' + cursor}").json
+        assert 1 <= len(page["data"]) <= 2
+        seen += [job["id"] for job in page["data"]]
+        cursor = page["next_cursor"]
+    assert seen == made[::-1]

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from api import attendance
 from api.schemas.queues import QueueInput
-from api.store import tasks
+from api.store import queues, tasks
 from shared.database import Database
 from shared.queues import TASKS_CHANNEL, connect
 from tests.api.test_tasks import ack, execute, fail, popped, read
@@ -48,7 +49,10 @@ def test_a_queue_is_known_when_somebody_asked_for_its_tasks(fresh: ApiClient) ->
     assert (datetime.now(UTC) - last_popped_at).total_seconds() < 30
 
 
-def test_that_tasks_are_asked_for_is_noted_at_most_once_a_second(fresh: ApiClient, database: Database) -> None:
+def test_that_tasks_are_asked_for_is_noted_at_most_once_a_second(
+    fresh: ApiClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attendance, "NOTED_SECONDS", 0)  # whatever this process has noted
     for seconds, is_noted in ((2, True), (0.5, False)):
         fresh.pop_tasks("mail")
         execute(
@@ -84,6 +88,17 @@ def test_tasks_are_counted_by_state_and_the_oldest_that_is_due_is_measured(
     counted = queue(fresh, "mail")
     assert (counted["pending"], counted["running"], counted["failed"]) == (5, 1, 1)
     assert 90 <= counted["oldest_pending_seconds"] < 120
+
+
+def test_counting_stops_at_a_bound(fresh: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        fail(fresh, popped(fresh, "mail"))
+    fresh.make("/queues/mail/tasks", {"tasks": [{"payload": None}] * 6})
+    fresh.pop_tasks("mail", max=3)
+    monkeypatch.setitem(queues.page.__kwdefaults__ or {}, "most_counted", 2)
+    counted = queue(fresh, "mail")
+    assert (counted["pending"], counted["running"], counted["failed"]) == (2, 2, 2)
+    assert counted["oldest_pending_seconds"] >= 0
 
 
 def test_queues_are_listed_by_name_page_by_page(fresh: ApiClient) -> None:

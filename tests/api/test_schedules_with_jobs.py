@@ -1,5 +1,6 @@
 """Schedules that begin jobs: written, read, replaced and triggered."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -137,7 +138,9 @@ def test_a_triggered_schedule_begins_its_job_now_whatever_its_state(
     assert Bell(redis_url).rings_waiting() == 1
     claimed = begin_job(database, job["id"])
     assert (claimed.timeout_seconds, claimed.max_attempts, claimed.lane) == (7, 2, "127.0.0.1:9")
-    assert claimed.spec == {name: CALL[name] for name in CALL if name not in ("timeout_seconds", "max_attempts")}
+    call = {name: CALL[name] for name in CALL if name not in ("timeout_seconds", "max_attempts", "payload")}
+    assert claimed.spec == call | {"asked_at": job["created_at"]}
+    assert json.loads(claimed.payload or "") == CALL["payload"]
     after = fresh.get(f"/schedules/{schedule['id']}").json
     assert (after["state"], after["next_run_at"]) == (schedule["state"], schedule["next_run_at"])
     assert (after["last"]["id"], after["last"]["kind"]) == (job["id"], "job")

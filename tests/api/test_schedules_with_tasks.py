@@ -179,7 +179,7 @@ def test_a_fired_task_is_found_from_its_occurrence(fresh: ApiClient, database: D
     schedule = fresh.make(
         "/schedules", {"run_at": "2026-01-01T00:00:00Z", "queue": "mail"} | {"catchup_window_seconds": 31_536_000}
     )
-    fire_due_schedules(database, Bell(redis_url))
+    fire_due_schedules(database, Bell(redis_url), delivery_attempts=1)
     [occurrence] = pages(fresh, f"/schedules/{schedule['id']}/occurrences", 10)
     assert (occurrence["kind"], occurrence["outcome"]) == ("task", "fired")
     task = fresh.get(f"/tasks/{occurrence['work_id']}").json

@@ -1,18 +1,24 @@
 """The socket of a queue, in this process: tasks in and out, leases kept and given back, and whatever else is sent."""
 
 import base64
+import fcntl
+import json
+import resource
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, cast
 
 import pytest
 from wsproto.events import BytesMessage, Ping, TextMessage
 
+from api.errors import TooManyRequests
 from api.services import Services
-from api.sockets import connection, open_sockets, task_socket
+from api.sockets import connection, feeding, open_sockets, task_socket
 from api.sockets.connection import MOST_BYTES
 from api.sockets.task_socket import Rhythm
 from scheduler.sweep import expire_leases_of_tasks
@@ -76,8 +82,12 @@ def refused(client: SocketClient, **message: Any) -> str:
     return str(answer["code"])
 
 
+def services_of(api: ApiClient) -> Services:
+    return cast(Services, api.client.application.extensions["roundsman"])
+
+
 def end_waits(api: ApiClient) -> None:
-    cast(Services, api.client.application.extensions["roundsman"]).end_waits()
+    services_of(api).end_waits()
 
 
 @contextmanager
@@ -297,7 +307,39 @@ def test_the_end_of_the_service_costs_a_task_no_attempt(
     assert client.wait_for_close() == 1001
     wait_until(lambda: read(api, task)["state"] == "pending", "it is back")
     assert [attempt["outcome"] for attempt in read(api, task)["attempts"]] == ["released"]
-    assert api.call("GET", MAIL, headers=UPGRADE).status_code == 429
+    answer = api.call("GET", MAIL, headers=UPGRADE)
+    assert "connect again" in problem(answer, 503)["detail"]
+    assert answer.headers["Retry-After"]
+
+
+@pytest.mark.parametrize("end", ["service", "key"])
+def test_what_is_in_hand_is_given_back_before_a_client_that_does_not_read_is_sent_away(
+    app_with: Callable[..., ApiClient],
+    sockets: SocketsHere,
+    fast: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    end: str,
+) -> None:
+    fast(key=0.05)
+    monkeypatch.setattr(connection, "SEND_SECONDS", 5)
+    api = app_with().signed_up()
+    other = ApiClient(api.client, api.make("/api-keys", {})["api_key"])
+    tasks = [api.push_task("mail", "x" * 900_000) for _ in range(5)]
+    client = worker(sockets, other, max=5)
+    wait_until(lambda: all(read(api, task)["state"] == "running" for task in tasks), "it was given them all")
+    began = time.monotonic()
+    if end == "service":
+        end_waits(api)
+    else:
+        assert other.delete("/api-keys").status_code == 200
+    outcome = "released" if end == "service" else "lease_expired"
+
+    def is_back(task: Any) -> bool:
+        return [attempt["outcome"] for attempt in read(api, task)["attempts"]] == [outcome]
+
+    wait_until(lambda: all(map(is_back, tasks)), "they are back")
+    assert time.monotonic() - began < 3
+    client.hang_up()
 
 
 def test_leases_are_kept_while_the_connection_lives(
@@ -447,6 +489,43 @@ def test_a_message_may_have_a_mebibyte_and_no_byte_more(fresh: ApiClient, socket
     wait_until(lambda: read(fresh, task)["state"] == "pending", "its task is back")
 
 
+def test_a_message_of_very_many_frames_is_refused_also_if_they_are_empty(
+    api: ApiClient, sockets: SocketsHere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "MOST_FRAMES", 50)
+    client = sockets.open(api, MAIL)
+    for _ in range(3):  # of many short messages each has its own
+        client.send_raw(frame(0x1, b"{", is_last=False) + frame(0x0, b"", is_last=False) * 40 + frame(0x0, b"}"))
+        assert client.hear()["code"] == "invalid"
+    client.send_raw(frame(0x1, b"", is_last=False) + frame(0x0, b"", is_last=False) * 50)
+    assert client.wait_for_close() == 1009
+
+
+def test_empty_frames_of_a_message_are_not_kept() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        receiving = connection.Connection(theirs)
+        ours.sendall(frame(0x1, b"a", is_last=False) + frame(0x0, b"", is_last=False) * 90)
+        assert receiving.receive(0.05) is None
+        assert receiving._pieces == ["a"]
+        ours.sendall(frame(0x0, b"b"))
+        assert receiving.receive(1) == "ab"
+
+
+def test_a_socket_is_waited_for_whatever_the_number_of_its_file() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 1_100:
+        pytest.skip("no process may have so many files open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1_100), hard))
+    ours, theirs = socket.socketpair()
+    with ours, theirs, socket.socket(fileno=fcntl.fcntl(theirs, fcntl.F_DUPFD, 1_050)) as high:
+        receiving = connection.Connection(high)
+        assert receiving.receive(0.01) is None
+        ours.sendall(frame(0x1, b"heard"))
+        assert receiving.receive(1) == "heard"
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 @pytest.mark.parametrize("kind", [0x1, 0x2])
 def test_ten_megabytes_are_cut_short(api: ApiClient, sockets: SocketsHere, kind: int) -> None:
     client = sockets.open(api, MAIL)
@@ -484,10 +563,10 @@ def test_who_breaks_the_protocol_is_told_so_and_let_go(
     wait_until(lambda: read(fresh, task)["state"] == "pending", "its task is back")
 
 
-def frame(kind: int, data: bytes) -> bytes:
+def frame(kind: int, data: bytes, *, is_last: bool = True) -> bytes:
     """One masked frame, with nothing looked at."""
     length = bytes([0x80 | len(data)]) if len(data) < 126 else b"\xff" + len(data).to_bytes(8, "big")
-    return bytes([0x80 | kind]) + length + b"\0\0\0\0" + data
+    return bytes([0x80 * is_last | kind]) + length + b"\0\0\0\0" + data
 
 
 def test_both_sides_are_pinged(api: ApiClient, sockets: SocketsHere, fast: Callable[..., None]) -> None:
@@ -558,6 +637,81 @@ def test_the_task_of_a_run_needs_a_result_that_a_run_can_use(fresh: ApiClient, s
     assert client.asks(type="done", **about(again), result=result)["type"] == "ok"
 
 
+@pytest.mark.parametrize(
+    ("kind", "member", "value"),
+    [
+        ("done", "result", '{"a": 1, "a": 2}'),
+        ("done", "result", "1e999"),
+        ("done", "result", "NaN"),
+        ("done", "result", '"\\u0000"'),
+        ("done", "result", "[" * 40 + "]" * 40),
+        ("fail", "error", '"\\ud800"'),
+        ("fail", "error", "1"),
+        ("log", "message", '"\\u0000"'),
+        ("log", "message", f'"{"m" * 10_001}"'),
+    ],
+    ids=range(9),
+)
+def test_a_value_that_is_refused_is_told_with_what_it_is_of(
+    fresh: ApiClient, sockets: SocketsHere, kind: str, member: str, value: str
+) -> None:
+    client = worker(sockets, fresh)
+    fresh.push_task("mail")
+    task = task_of(client)
+    said = json.dumps({"type": kind, **about(task)})
+    client.send_text(f'{said[:-1]}, "{member}": {value}}}')
+    answer = client.hear()
+    assert answer["detail"]
+    assert answer == {"type": "error", "of": kind, "id": task["id"], "code": "invalid", "detail": answer["detail"]}
+    assert client.asks(type="fail", **about(task), error="no result")["type"] == "ok"  # it has the task as before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{"type": "nothing", "id": "{ABSENT}"}}',
+        f'{{"type": ["done"], "id": "{ABSENT}"}}',
+        '{"type": "done", "id": "\\ud800", "result": 1e999}',
+        '{"type": "done", "id": {"a": 1}}',
+        f'{{"type": "done", "id": "{"x" * 101}"}}',
+        "[" * 100_000,
+    ],
+    ids=range(6),
+)
+def test_what_cannot_be_told_is_not_told(api: ApiClient, sockets: SocketsHere, text: str) -> None:
+    client = sockets.open(api, MAIL)
+    client.send_text(text)
+    answer = client.hear()
+    assert (answer["of"] in (None, "done"), answer["id"], answer["code"]) == (True, None, "invalid")
+    assert client.asks(type="ready", max=0)["type"] == "ok"
+
+
+def test_a_worker_that_may_not_wait_tries_again_ever_later_and_says_so_once(
+    fresh: ApiClient, sockets: SocketsHere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = services_of(fresh).waiting_feeders
+    tried: list[float] = []
+    told: list[str] = []
+
+    @contextmanager
+    def full(_: int) -> Iterator[None]:
+        tried.append(time.monotonic())
+        raise TooManyRequests("full", retry_after_seconds=1)
+        yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr(feeding, "PAUSE_SECONDS", 0.05)
+        patch.setattr(feeding.log, "warning", lambda event, **_: told.append(event))
+        patch.setattr(places, "taken", full)
+        client = worker(sockets, fresh)
+        wait_until(lambda: len(tried) == 4, "it has tried four times")
+    pauses = [later - earlier for earlier, later in pairwise(tried)]
+    assert [pause > least for pause, least in zip(pauses, (0.04, 0.09, 0.19), strict=True)] == [True] * 3
+    assert told == ["socket_cannot_pop"]
+    fresh.push_task("mail")
+    assert task_of(client)["attempt"] == 1
+
+
 @pytest.mark.parametrize("key", [None, "", "rk_a_b", "x" * 10_000, "ключ"])
 def test_without_a_valid_key_nothing_is_opened(api: ApiClient, key: str | None) -> None:
     headers = UPGRADE if key is None else UPGRADE | {"Authorization": f"Bearer {key}".encode().decode("latin-1")}
@@ -613,6 +767,13 @@ def test_as_many_sockets_as_there_may_be_are_opened(
     problem(api.call("GET", MAIL, headers=UPGRADE), 429)
     opened[0].hang_up()
     wait_until(lambda: fresh.call("GET", MAIL, headers=UPGRADE).status_code == 501, "there is room again")
+
+
+def test_open_sockets_are_counted_also_without_other_processes(api: ApiClient, sockets: SocketsHere) -> None:
+    client = sockets.open(api, MAIL)
+    assert client.asks(type="ready", max=0)["type"] == "ok"
+    [line] = [line for line in api.get("/metrics").text.splitlines() if line.startswith("roundsman_open_sockets ")]
+    assert float(line.split()[1]) >= 1
 
 
 def test_the_key_may_be_the_user_name(fresh: ApiClient, sockets: SocketsHere) -> None:

@@ -1,5 +1,6 @@
 """Tasks in the hands of a worker, through the API: popped, acked, failed, extended, logged about."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -15,9 +16,11 @@ from tests.api_client import ApiClient, pages, problem
 ACTIONS: dict[str, dict[str, Any]] = {
     "ack": {},
     "fail": {"error": "e"},
+    "release": {},
     "extend": {"lease_seconds": 60},
     "log": {"message": "m"},
 }
+REFUSED_ENDS = re.compile(r'^roundsman_refused_ends_total\{reason="(\w+)"\} ([0-9.]+)$', re.MULTILINE)
 every_action = pytest.mark.parametrize("action", ACTIONS)
 
 
@@ -85,6 +88,13 @@ def test_without_a_body_one_task_is_popped_for_a_minute_by_nobody_in_particular(
     [task] = fresh.post("/queues/default/pop").json["tasks"]
     assert 40 < seconds_until(task["lease_expires_at"]) <= 60
     assert read(fresh, task)["worker"] is None
+
+
+def test_large_payloads_come_in_several_pops(fresh: ApiClient) -> None:
+    for number in range(10):
+        fresh.push_task(payload=[number, "x" * 1_000_000])
+    taken = [[task["payload"][0] for task in fresh.pop_tasks(max=100)] for _ in range(3)]
+    assert taken == [list(range(8)), [8, 9], []]
 
 
 def test_a_queue_without_a_due_task_answers_with_nothing(fresh: ApiClient) -> None:
@@ -163,7 +173,7 @@ def test_a_token_that_never_was_is_lost(fresh: ApiClient, action: str) -> None:
     assert read(fresh, task)["state"] == "running"
 
 
-@pytest.mark.parametrize("action", ["fail", "extend", "log"])
+@pytest.mark.parametrize("action", ["fail", "release", "extend", "log"])
 def test_with_the_ack_the_lease_is_over(fresh: ApiClient, action: str) -> None:
     task = popped(fresh)
     ack(fresh, task)
@@ -246,6 +256,54 @@ def test_what_a_delivery_is_due_for_is_rung_for(fresh: ApiClient, redis_url: str
     assert Bell(redis_url).rings_waiting() == 1
     [delivery] = pages(fresh, "/deliveries", 10)
     assert delivery["event_type"] == "task.failed"
+
+
+def test_a_released_task_is_back_in_its_place_and_its_attempt_does_not_count(fresh: ApiClient, redis_url: str) -> None:
+    task, behind = popped(fresh, max_attempts=1), fresh.push_task()
+    with connect(redis_url) as client, client.pubsub(ignore_subscribe_messages=True) as subscription:
+        subscription.subscribe(TASKS_CHANNEL)
+        subscription.get_message(timeout=1)
+        answer = call(fresh, "release", task)
+        assert next(iter(subscription.listen()))["data"].decode().endswith("/default")
+    released = answer.json
+    assert (answer.status_code, released["state"], released["attempt_count"]) == (200, "pending", 1)
+    assert (released["failures"], released["expirations"], released["lease_expires_at"]) == (0, 0, None)
+    [attempt] = read(fresh, task)["attempts"]
+    assert (attempt["outcome"], attempt["error"]) == ("released", "given back by its worker")
+    assert pages(fresh, "/events", 10) == []
+    again, _ = fresh.pop_tasks(max=2)
+    assert (again["id"], again["attempt"]) == (task["id"], 2)
+    assert fail(fresh, again, retry=True)["state"] == "failed"
+    assert fresh.pop_tasks() == []
+    assert read(fresh, behind)["state"] == "running"
+
+
+def test_a_released_task_that_is_to_be_given_up_is_canceled(fresh: ApiClient) -> None:
+    task = popped(fresh)
+    fresh.post(f"/tasks/{task['id']}/cancel")
+    assert call(fresh, "release", task).json["state"] == "canceled"
+    assert fresh.pop_tasks() == []
+
+
+def test_ends_that_are_refused_are_counted(fresh: ApiClient, database: Database) -> None:
+    def refused() -> dict[str, float]:
+        text = fresh.get("/metrics").text
+        return {reason: float(count) for reason, count in REFUSED_ENDS.findall(text)}
+
+    before = refused()
+    late, lost, acked = (popped(fresh, timeout_seconds=30) for _ in range(3))
+    ack(fresh, acked)
+    begin_earlier(database, late, 30)
+    expire(database, lost)
+    for task in (late, lost, acked):
+        call(fresh, "ack", task)
+    for action in ("fail", "release"):
+        call(fresh, action, lost)
+    absent = {"id": str(uuid4()), "lease_token": str(uuid4())}
+    acks = [{"id": task["id"], "lease_token": task["lease_token"]} for task in (absent, lost, acked)]
+    fresh.post("/tasks/ack", {"acks": acks})
+    counted = {reason: count - before.get(reason, 0) for reason, count in refused().items()}
+    assert counted == {"lease_lost": 4, "job_timed_out": 1, "unknown": 1}
 
 
 def test_a_lease_is_extended_from_now_on(fresh: ApiClient) -> None:

@@ -3,13 +3,12 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 
 import pytest
 
 from api import task_lines
 from api.announcements import Announcements
-from api.task_lines import TaskLines, TooManyWaiting
+from api.task_lines import TaskLines
 from shared.queues import TASKS_CHANNEL
 from tests.processes import wait_until
 
@@ -190,21 +189,6 @@ def test_an_accident_of_one_leaves_the_others_in_line(place: Place) -> None:
     assert waiting.result(5) == ["a"]
 
 
-def test_no_account_may_fill_the_process_with_those_who_wait(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(task_lines, "MOST_WAITING_OF_ACCOUNT", 2)
-    monkeypatch.setattr(task_lines, "MOST_WAITING", 3)
-    waiting = [place.join(), place.join(queue=(1, "parcels")), place.join(queue=(2, "letters"))]
-    for queue in (QUEUE, (1, "parcels"), (2, "letters"), (3, "letters")):
-        with pytest.raises(TooManyWaiting):
-            place.join(queue=queue).result(5)
-    place.shelf.put("a")
-    place.told.tell("1/letters")
-    assert waiting[0].result(5) == ["a"]
-    waiting.append(place.join(queue=(3, "letters")))
-    place.lines.close()
-    assert [client.result(5) for client in waiting[1:]] == [[], [], []]
-
-
 def test_when_the_process_is_to_end_nobody_waits_any_longer(place: Place) -> None:
     waiting = [place.join() for _ in range(5)]
     place.lines.close()
@@ -217,16 +201,15 @@ def test_while_tasks_come_and_clients_come_and_go_each_task_is_given_once(place:
 
     def consume() -> None:
         while not done.is_set():
-            with suppress(TooManyWaiting):
-                served.extend(
-                    place.lines.wait(
-                        QUEUE,
-                        place.shelf.pop,
-                        seconds_until_due=place.shelf.seconds_until_due,
-                        has_hung_up=lambda: False,
-                        seconds=5,
-                    )
+            served.extend(
+                place.lines.wait(
+                    QUEUE,
+                    place.shelf.pop,
+                    seconds_until_due=place.shelf.seconds_until_due,
+                    has_hung_up=lambda: False,
+                    seconds=5,
                 )
+            )
 
     done = threading.Event()
     consumers = [place.pool.submit(consume) for _ in range(30)]

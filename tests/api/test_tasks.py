@@ -148,15 +148,35 @@ def test_a_key_belongs_to_its_queue(fresh: ApiClient) -> None:
     assert [task["deduplicated"] for task in tasks] == [False, False]
 
 
-def test_within_one_push_the_first_task_with_a_key_is_the_one(fresh: ApiClient) -> None:
+def test_in_one_push_there_may_be_tasks_with_keys_in_use_and_with_others_and_without(fresh: ApiClient) -> None:
     fresh.push_task(payload="old", dedup_key="b")
-    asked = [("x", None), ("b1", "b"), ("a1", "a"), ("a2", "a"), ("y", None), ("b2", "b")]
+    asked = [("x", None), ("b1", "b"), ("a1", "a"), ("y", None)]
     body = {"tasks": [{"payload": payload} | ({"dedup_key": key} if key else {}) for payload, key in asked]}
     pushed = fresh.make("/queues/default/tasks", body)["tasks"]
     assert [(task["payload"], task["deduplicated"]) for task in pushed] == [
-        *(("x", False), ("old", True), ("a1", False), ("a1", True), ("y", False), ("old", True))
+        *(("x", False), ("old", True), ("a1", False), ("y", False))
     ]
     assert [task["payload"] for task in fresh.pop_tasks(max=10)] == ["old", "x", "a1", "y"]
+
+
+def test_a_key_that_is_twice_in_one_push_is_refused_where_it_is_repeated(fresh: ApiClient) -> None:
+    keys = ["a", "b", None, "a", None, "b", "a"]
+    body = {"tasks": [{"payload": 0} | ({"dedup_key": key} if key else {}) for key in keys]}
+    refused = problem(fresh.post("/queues/default/tasks", body), 422)
+    assert {error["pointer"] for error in refused["errors"]} == {f"/tasks/{place}/dedup_key" for place in (3, 5, 6)}
+    assert {error["detail"] for error in refused["errors"]} == {"must not be the key of another task of the list"}
+    assert pages(fresh, "/tasks", 10) == []
+
+
+def test_large_tasks_that_are_there_already_are_not_all_told_at_once(fresh: ApiClient) -> None:
+    for number in range(9):
+        fresh.push_task(payload="x" * 1_000_000, dedup_key=f"k{number}")
+    repeated = [{"payload": 0, "dedup_key": f"k{number}"} for number in range(9)]
+    refused = problem(fresh.post("/queues/default/tasks", {"tasks": [{"payload": "new"}, *repeated]}), 409)
+    assert "too large to be answered together; push fewer at once" in refused["detail"]
+    assert fresh.get("/queues/default").json["pending"] == 9
+    answer = fresh.make("/queues/default/tasks", {"tasks": repeated[:8]})
+    assert [task["deduplicated"] for task in answer["tasks"]] == [True] * 8
 
 
 def test_a_push_repeated_with_its_key_is_one_push(fresh: ApiClient) -> None:
@@ -222,6 +242,17 @@ def test_tasks_are_listed_by_queue_and_state(fresh: ApiClient) -> None:
     assert listed(queue="one", state="failed") == listed(state="failed") == [failed["id"]]
     assert listed(queue="other", state="running") == [running["id"]]
     assert listed(queue="other", state="failed") == listed(queue="none") == listed(state="canceled") == []
+
+
+def test_a_page_ends_early_when_payloads_and_results_are_large(fresh: ApiClient) -> None:
+    made = []
+    for _ in range(6):
+        task = popped(fresh, payload="x" * 1_000_000)
+        made.append(task["id"])
+        ack(fresh, task, result="y" * 1_000_000)
+    page = fresh.get("/tasks?limit=200").json
+    assert [task["id"] for task in page["data"]] == made[:1:-1]
+    assert [task["id"] for task in pages(fresh, "/tasks", 200)] == made[::-1]
 
 
 def test_a_task_that_waits_for_the_one_before_it_has_no_next_attempt_yet(fresh: ApiClient, database: Database) -> None:

@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from werkzeug.test import TestResponse
 
 from api import task_lines
+from api.services import Services
+from shared.queues import Bell
 from tests.api_client import ApiClient, problem
 from tests.processes import wait_until
 from tests.waiting_pops import waiting_pops
@@ -38,6 +40,10 @@ def start_waiting(
     waiting = pool.submit(client.post, f"/queues/{queue}/pop", {"wait_seconds": 20} | fields, headers=headers)
     wait_until(lambda: waiting.done() or waiting_pops(api.get("/metrics").text) > before, "it waits")
     return waiting
+
+
+def services_of(api: ApiClient) -> Services:
+    return cast(Services, api.client.application.extensions["roundsman"])
 
 
 def payloads(answer: TestResponse) -> list[Any]:
@@ -127,6 +133,44 @@ def test_who_repeats_a_pop_gets_the_same_tasks_though_others_wait(
     assert payloads(waiting.result(10)) == [2]
 
 
+def test_a_new_pop_with_a_key_does_not_get_ahead_of_those_who_wait(
+    fresh: ApiClient, queue: str, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Bell, "announce_tasks", lambda *_: None)
+        patch.setattr(task_lines, "LONGEST_LOOK_SECONDS", 1.5)
+        waiting = start_waiting(pool, fresh, queue)
+        fresh.make(f"/queues/{queue}/tasks", {"payload": 1})
+        later = start_waiting(pool, fresh, queue, headers={"Idempotency-Key": queue})
+        assert not waiting.done()
+        assert payloads(waiting.result(10)) == [1]
+    fresh.make(f"/queues/{queue}/tasks", {"payload": 2})
+    assert payloads(later.result(10)) == [2]
+
+
+def test_another_request_under_a_key_that_was_used_is_refused_at_once_though_others_wait(
+    fresh: ApiClient, queue: str, pool: ThreadPoolExecutor
+) -> None:
+    headers = {"Idempotency-Key": queue}
+    fresh.make(f"/queues/{queue}/tasks", {"payload": 1})
+    assert payloads(fresh.post(f"/queues/{queue}/pop", {}, headers=headers)) == [1]
+    waiting = start_waiting(pool, fresh, queue)
+    problem(fresh.post(f"/queues/{queue}/pop", {"wait_seconds": 20}, headers=headers), 422)
+    fresh.make(f"/queues/{queue}/tasks", {"payload": 2})
+    assert payloads(waiting.result(10)) == [2]
+
+
+def test_who_stood_in_line_twice_with_one_key_gets_the_same_tasks_twice(
+    fresh: ApiClient, queue: str, pool: ThreadPoolExecutor
+) -> None:
+    headers = {"Idempotency-Key": queue}
+    first, again = (start_waiting(pool, fresh, queue, headers=headers, wait_seconds=2) for _ in range(2))
+    fresh.make(f"/queues/{queue}/tasks", {"payload": 1})
+    assert payloads(first.result(10)) == [1]
+    assert again.result(10).json == first.result().json
+    assert again.result().headers["Idempotent-Replay"] == "true"
+
+
 def test_without_redis_a_push_reaches_who_waits_within_about_a_second(
     app_with: Callable[..., ApiClient], queue: str, pool: ThreadPoolExecutor
 ) -> None:
@@ -141,10 +185,10 @@ def test_without_redis_a_push_reaches_who_waits_within_about_a_second(
 def test_when_too_many_wait_others_are_told_to_come_later(
     fresh: ApiClient, queue: str, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(task_lines, "MOST_WAITING_OF_ACCOUNT", 1)
+    monkeypatch.setattr(services_of(fresh).waiting_requests, "most_of_account", 1)
     waiting = start_waiting(pool, fresh, queue)
     answer = fresh.post(f"/queues/{queue}/pop", {"wait_seconds": 20})
-    assert "wait for tasks already" in problem(answer, 429)["detail"]
+    assert "too many requests wait already" in problem(answer, 429)["detail"]
     assert answer.headers["Retry-After"] == "1"
     assert fresh.post(f"/queues/{queue}/pop", {}).status_code == 204
     fresh.make(f"/queues/{queue}/tasks", {"payload": 1})

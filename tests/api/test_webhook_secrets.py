@@ -69,9 +69,8 @@ def test_no_secret_is_logged(fresh: ApiClient, caplog: pytest.LogCaptureFixture)
 def test_the_secret_is_nowhere_in_the_database_and_is_there_sealed(
     fresh: ApiClient, database: Database, settings: Settings
 ) -> None:
-    headers = {"Idempotency-Key": "kept"}
-    created = fresh.post("/webhooks", ALL, headers=headers).json
-    rotated = fresh.post(f"/webhooks/{created['id']}/rotate-secret").json
+    created = fresh.post("/webhooks", ALL, headers={"Idempotency-Key": "kept"}).json
+    rotated = fresh.post(f"/webhooks/{created['id']}/rotate-secret", headers={"Idempotency-Key": "kept too"}).json
     fresh.make(f"/webhooks/{created['id']}/test", {})
     secret, previous = stored(database, created["id"], "secret, previous_secret")
     seal = Seal(settings.secret_keys)
@@ -156,6 +155,22 @@ def test_of_two_rotations_only_the_last_secret_before_is_kept(
     secret, previous = stored(database, created["id"], "secret, previous_secret")
     seal = Seal(settings.secret_keys)
     assert [seal.open(sealed) for sealed in (secret, previous)] == [key_of(second), key_of(first)]
+
+
+def test_a_repeated_rotation_tells_the_same_secret_again_and_keeps_the_one_before(
+    fresh: ApiClient, database: Database, settings: Settings
+) -> None:
+    created = fresh.make("/webhooks", ALL)
+    path, headers = f"/webhooks/{created['id']}/rotate-secret", {"Idempotency-Key": "one"}
+    first, again = (fresh.post(path, headers=headers) for _ in range(2))
+    assert (first.status_code, first.json) == (again.status_code, again.json)
+    assert (first.headers.get("Idempotent-Replay"), again.headers.get("Idempotent-Replay")) == (None, "true")
+    secret, previous = stored(database, created["id"], "secret, previous_secret")
+    seal = Seal(settings.secret_keys)
+    assert [seal.open(sealed) for sealed in (secret, previous)] == [
+        key_of(first.json["secret"]),
+        key_of(created["secret"]),
+    ]
 
 
 def test_a_replacement_keeps_the_secret_and_takes_none(fresh: ApiClient, database: Database) -> None:

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
+from api import deleting_webhooks
 from shared.database import Database
 from shared.queues import FINISHED_CHANNEL, connect
-from tests.api_client import ApiClient, pages
+from shared.store.events import NewEvent, record
+from tests.api_client import ApiClient, pages, problem
 from tests.concurrency import wait_until_blocked
 from tests.deliveries import begin_delivery, end_claimed, end_delivery
 from tests.processes import wait_until
-from tests.rows import attempts
+from tests.rows import attempts, inconsistent_work
 
 ALL = {"url": "http://127.0.0.1:9/hook", "event_types": ["*"]}
 
@@ -90,6 +92,48 @@ def test_deliveries_that_have_not_ended_end_with_their_webhook(fresh: ApiClient,
         assert attempts(cursor, pending["id"]) == []
     with pytest.raises(AssertionError):
         end_claimed(database, claimed)
+
+
+def test_nobody_who_records_an_event_waits_for_the_deliveries_of_a_webhook_that_is_being_deleted(
+    fresh: ApiClient, database: Database
+) -> None:
+    webhook, other = fresh.make("/webhooks", ALL), fresh.make("/webhooks", ALL)
+    delivery = sent(fresh, webhook)
+    end_delivery(database, delivery["id"])
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as holder:
+            holder.cursor.execute("SELECT id FROM work WHERE id = %s FOR UPDATE", (delivery["id"],))
+            deleting = pool.submit(fresh.for_another_thread().delete, f"/webhooks/{webhook['id']}")
+            wait_until_blocked(database)
+            holder.cursor.execute("SET LOCAL lock_timeout = '1s'")
+            holder.cursor.execute("SELECT account_id FROM webhooks WHERE id = %s", (webhook["id"],))
+            [(account_id,)] = holder.cursor.fetchall()
+            assert len(record(holder.cursor, [NewEvent(account_id, "job.failed", {})], delivery_attempts=8)) == 1
+            assert fresh.get(f"/webhooks/{webhook['id']}").json["enabled"] is False
+        assert deleting.result(10).status_code == 204
+    states = {row["webhook_id"]: row["state"] for row in pages(fresh, "/deliveries", 10)}
+    assert states == {None: "succeeded", other["id"]: "pending"}
+
+
+def test_a_webhook_with_more_deliveries_than_are_taken_away_at_once_goes_with_all_of_them(
+    fresh: ApiClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deleting_webhooks, "AT_ONCE", 2)
+    webhook = fresh.make("/webhooks", ALL)
+    running, *_ = [sent(fresh, webhook)["id"] for _ in range(4)]
+    begin_delivery(database, running)
+    monkeypatch.setattr(deleting_webhooks, "MOST_BATCHES", 1)
+    refused = problem(fresh.delete(f"/webhooks/{webhook['id']}"), 409)
+    assert "delete it again" in refused["detail"]
+    assert fresh.get(f"/webhooks/{webhook['id']}").json["disabled_reason"] == "it is being deleted"
+    monkeypatch.setattr(deleting_webhooks, "MOST_BATCHES", 10)
+    assert fresh.delete(f"/webhooks/{webhook['id']}").status_code == 204
+    found = pages(fresh, "/deliveries", 10)
+    assert {(row["webhook_id"], row["state"], row["error"]) for row in found} == {
+        (None, "canceled", "the webhook was deleted")
+    }
+    with database.reading() as cursor:
+        assert inconsistent_work(cursor) == []
 
 
 def test_a_delivery_that_is_being_begun_while_its_webhook_is_disabled_leaves_no_open_attempt(

@@ -137,7 +137,9 @@ BROKEN = {
         WHERE work.kind = 'task'
         GROUP BY work.id
         HAVING CASE
-            WHEN work.released > 0 THEN count(events.id) = 0
+            -- More than its workers gave back: somebody has begun it afresh, which takes that it had failed.
+            WHEN work.released > (SELECT count(*) FROM attempts WHERE work_id = work.id AND outcome = 'released')
+            THEN count(events.id) = 0
             ELSE count(events.id) <> CASE work.state WHEN 'failed' THEN 1 ELSE 0 END
         END
     """,

@@ -75,7 +75,7 @@ def test_two_hundred_jobs_and_fifty_deliveries_outlive_the_worker_that_has_them_
     once = [a_job(account, target.url("/"), payload=number, max_attempts=1, **told) for number in range(10, 20)]
     tell(database, webhook["id"], 50)
 
-    crowded = {"ROUNDSMAN_CONCURRENCY": "300", "ROUNDSMAN_CALLS_PER_HOST": "300"}
+    crowded = {"ROUNDSMAN_CONCURRENCY": "400", "ROUNDSMAN_CALLS_PER_HOST": "300"}  # 200 of each host at once
     doomed = start("worker", ROUNDSMAN_CRASH_POINT=point, **crowded)
     assert doomed.process.wait(20) == -signal.SIGKILL
     in_hand = dict(rows(database, IN_HAND))

@@ -7,10 +7,11 @@ from click.testing import CliRunner, Result
 from roundsman.cli import roundsman
 
 
-def typed(*arguments: str, environment: Mapping[str, str], standard_input: str | bytes | None = None) -> Result:
+def typed(*arguments: str, environment: Mapping[str, str | None], standard_input: str | bytes | None = None) -> Result:
     """What `roundsman ARGUMENTS...` did; an accident that would be a traceback fails the test."""
     # Set to nothing what the machine of the test may have set.
-    clean = {"ROUNDSMAN_URL": None, "ROUNDSMAN_API_KEY": None, "NO_COLOR": None, "FORCE_COLOR": None, **environment}
+    names = ("ROUNDSMAN_URL", "ROUNDSMAN_API_KEY", "ROUNDSMAN_HOST", "ROUNDSMAN_PORT", "NO_COLOR", "FORCE_COLOR")
+    clean = {**dict.fromkeys(names), **environment}
     result = CliRunner().invoke(roundsman, list(arguments), env=clean, input=standard_input)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception

@@ -1,7 +1,8 @@
 """Small programs in the place of the service's own: python fake_service.py ROLE.
 
 They write a line to `events` in the directory FAKE_DIRECTORY for all that happens to them. Files there steer them:
-`<name>-fails` makes one end at once; `stubborn` makes a worker ignore SIGTERM.
+`<name>-fails` makes one end at once; `stubborn` makes a worker ignore SIGTERM; `busy-once` holds a status that the API
+answers once about its keys.
 """
 
 import json
@@ -22,7 +23,11 @@ def note(event: str) -> None:
 class FakeApi(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         key = (DIRECTORY / "known-key").read_text()
-        if self.path == "/api-keys" and self.headers["Authorization"] != f"Bearer {key}":
+        busy = DIRECTORY / "busy-once"
+        if self.path == "/api-keys" and busy.exists():
+            status = int(busy.read_text())
+            busy.unlink()
+        elif self.path == "/api-keys" and self.headers["Authorization"] != f"Bearer {key}":
             status = 401
         elif self.path == "/ready" and (DIRECTORY / "not-ready").exists():
             status = 503
@@ -31,6 +36,11 @@ class FakeApi(BaseHTTPRequestHandler):
         self.send_response(status)
         self.end_headers()
         self.wfile.write(b"{}")
+
+    def do_POST(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"path": "/ui/login?token=once", "expires_at": "2026-03-01T12:00:00Z"}')
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 (http.server's name)
         pass

@@ -14,11 +14,15 @@ RUN_ID = "0196b0a3-5f6e-7c2d-9a41-3f0c7e1d2b58"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to answer; `body` is sent as JSON, bytes as they are. Status 0 hangs up without a word."""
+    """What to answer; `body` is sent as JSON, bytes as they are. Status 0 hangs up without a word.
+
+    What is `held` is answered when the test says so, with `go_on`.
+    """
 
     status: int
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    held: bool = False
 
 
 LOST = Answer(0)
@@ -76,13 +80,11 @@ class StubService:
         )
         given = self._answers.get(f"{handler.command} {parts.path}", [problem(404, "there is no such object")])
         answer = given.pop(0) if len(given) > 1 else given[0]
-        if answer.status == 0:
-            handler.close_connection = True
-            return
         body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
-        if answer.status == -1:
+        if answer.held:
             self.being_asked.set()
             self.go_on.wait(20)
+        if answer.status == 0:
             handler.close_connection = True
             return
         handler.send_response(answer.status)
@@ -108,7 +110,7 @@ class StubService:
 
 
 # Keeps the request waiting until the test is over.
-HANGING = Answer(-1)
+HANGING = Answer(0, held=True)
 
 
 def ok(body: Any) -> Answer:

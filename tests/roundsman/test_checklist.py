@@ -1,17 +1,13 @@
 """Checklists written as functions: what they observe, as a worker's URL and as the worker of a queue."""
 
 import json
-import socket
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
-import requests
 
 from roundsman import Checklist, Client, act, check, flow, work
 from roundsman.checking.flow_run import Occasion
-from roundsman.checking.serving import ChecklistServer
 from tests.processes import wait_until
 from tests.roundsman.processors import RunningProcessor
 from tests.roundsman.stub_service import HANGING, Answer, StubService, ok
@@ -141,6 +137,30 @@ def test_a_flow_that_never_ends_its_checks_is_ended():
     assert checks[-1]["value"]["text"] == "a checklist has at most 1,000 checks"
 
 
+def test_checks_are_counted_over_all_flows_and_each_can_still_say_that_it_had_too_many():
+    def so_many(number):
+        def observe(flow):
+            for n in range(number):
+                flow.check(f"check {n}", n)
+
+        return observe
+
+    numbers = [600, 500, 10, 1]
+    checklist = Checklist(*[flow(f"flow {at}")(so_many(number)) for at, number in enumerate(numbers)])
+    observed = [each["assertions"] for each in checklist.observe(OCCASION)]
+    assert [len(each) for each in observed] == [600, 398, 1, 1]
+    too_many = "a checklist has at most 1,000 checks"
+    assert [each[-1]["value"]["text"] for each in observed[1:3]] == [too_many, too_many]
+    assert observed[3] == [{"name": "check 0", "value": 0}]
+
+
+@pytest.mark.parametrize("name", ["a\0b", "half a pair \ud83d"])
+def test_a_name_that_the_service_could_not_keep_is_refused_when_it_is_written(name):
+    with pytest.raises(ValueError, match="the name of a flow has no NUL and no halves of characters"):
+        flow(name)
+    assert observed_by(lambda flow: flow.check(name, 1))[0]["value"]["type"] == "ValueError"
+
+
 def test_names_are_checked_when_they_are_written():
     checklist = Checklist()
     for name in ("", "x" * 201, 7):
@@ -157,46 +177,6 @@ def test_act_and_check_are_for_flows_alone():
         check("it", 1)
     with pytest.raises(RuntimeError, match="while they are observed"):
         act("it", "GET", "http://127.0.0.1:1/")
-
-
-@pytest.fixture
-def server(checklist: Checklist) -> Iterator[ChecklistServer]:
-    with ChecklistServer(checklist.observe, "127.0.0.1", 0) as server:
-        server.start()
-        yield server
-
-
-def send(method: str, url: str, body: bytes | None = None) -> requests.Response:
-    with requests.Session() as session:
-        session.trust_env = False
-        return session.request(method, url, data=body, timeout=10)
-
-
-def test_it_is_served_as_a_workers_url(server):
-    answer = send("POST", server.url, json.dumps(ASKED).encode())
-    assert (answer.status_code, answer.json()) == (200, OBSERVED)
-    assert answer.headers["Content-Type"] == "application/json"
-
-
-@pytest.mark.parametrize(
-    "body", [b"", b"[]", b"7", b"[" * 60_000, b'{"run_id": 7, "checklist_id": 7}', b'{"run_id": "r"}', b"\xff"]
-)
-def test_what_is_no_question_of_the_service_is_refused(api, server, body):
-    assert send("POST", server.url, body).status_code == 422
-    assert api.asked == []
-
-
-def test_there_is_one_route_only(server):
-    assert send("POST", f"{server.url}other", json.dumps(ASKED).encode()).status_code == 404
-    answer = send("GET", server.url)
-    assert (answer.status_code, answer.text) == (405, "GET is not taken here: only POST is\n")
-
-
-def test_a_body_without_an_end_or_beyond_the_limit_is_refused(server):
-    port = int(server.url.rstrip("/").rsplit(":", 1)[1])
-    with closing(socket.create_connection(("127.0.0.1", port), timeout=10)) as connection:
-        connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n")
-        assert connection.recv(1_000).startswith(b"HTTP/1.1 413 ")
 
 
 @pytest.fixture

@@ -105,6 +105,28 @@ def test_the_webhook_that_it_makes_points_to_itself_and_is_deleted_at_the_end(se
         assert "Traceback" not in process.errors
 
 
+def test_a_service_on_another_machine_is_told_the_url_under_which_this_desk_is_reached():
+    environment = environment_of("http://192.0.2.1:8080")  # which is not asked
+    result = typed("webhooks", "listen", "--port", "0", environment=environment)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: the service is at http://192.0.2.1:8080, from where http://127.0.0.1:")
+    assert "give the address under which this desk is reached with --url" in result.stderr
+
+
+def test_the_url_that_is_given_is_what_the_service_is_told(service, tmp_path):
+    with listening(service, tmp_path, "--url", "https://desk.example/hooks") as process:
+        process.url()
+        assert service.asked_for("POST /webhooks")[0].body["url"] == "https://desk.example/hooks"
+        assert process.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize("option", [["--type", "run.finished"], ["--url", "https://desk.example/"]])
+def test_what_is_for_the_webhook_that_is_made_is_refused_beside_a_secret(option):
+    result = typed("webhooks", "listen", "--secret", SECRET, *option, environment={})
+    assert result.exit_code == 2
+    assert "for the webhook that is made without --secret" in result.stderr
+
+
 def test_with_a_secret_the_service_is_not_asked(service, tmp_path):
     with listening(service, tmp_path, "--secret", SECRET, "--status", "500", "--json") as process:
         url = process.url()

@@ -204,7 +204,7 @@ def test_an_answer_without_end_is_cut_off(service, client, monkeypatch):
 def test_each_follows_the_cursor_and_stops_at_the_most_that_is_wanted(service, client):
     service.on("GET /checklists", page(a_checklist(id=1), a_checklist(id=2), next_cursor="c 2"), page(a_checklist()))
     assert [each["id"] for each in client.checklists.each()] == [1, 2, 3]
-    assert [each.query for each in service.asked] == ["limit=50", "limit=50&cursor=c+2"]
+    assert [each.query for each in service.asked] == ["limit=200", "limit=200&cursor=c+2"]
     service.on("GET /checklists", page(a_checklist(), next_cursor="again"))
     assert len(list(client.checklists.each(most=4))) == 4
 
@@ -252,6 +252,15 @@ def test_a_value_that_is_no_json_is_refused_before_it_is_sent(service, client):
     assert service.asked == []
 
 
+def test_text_is_sent_as_it_is_and_not_six_bytes_for_a_letter(service, client):
+    service.on("POST /checklists", Answer(201, a_checklist()))
+    client.checklists.create({"name": "проверка"})
+    client.checklists.create({"name": "half a pair \ud83d, проверка"})
+    whole, half = service.asked
+    assert (whole.body, half.body) == ({"name": "проверка"}, {"name": "half a pair \ud83d, проверка"})
+    assert int(whole.headers["content-length"]) == len('{"name": "проверка"}'.encode())
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -265,6 +274,8 @@ def test_a_value_that_is_no_json_is_refused_before_it_is_sent(service, client):
         "http://127.0.0.1/?a=b",
         "http://127.0.0.1/#a",
         "http://127.0.0.1/a b",
+        "http://a..b:8080",
+        f"http://{'a' * 64}.example",
         "http://127.0.0.1/\n",
     ],
 )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+import requests
 
 from roundsman.client import Client
 from roundsman.errors import Conflict, Invalid, NotFound, Unauthorized
@@ -35,6 +36,20 @@ def test_keys_are_made_listed_and_revoked(api, client):
     client.keys.revoke_own()
     with pytest.raises(Unauthorized):
         client.keys.page()
+
+
+def test_a_link_logs_in_to_the_dashboard_once(client):
+    link = client.keys.login_link()
+    first, second = (requests.get(link, allow_redirects=False, timeout=10) for _ in range(2))
+    assert (first.status_code, first.headers["Location"]) == (303, "/ui")
+    assert second.status_code == 200, "the form that asks for a key"
+
+
+def test_the_command_ui_prints_such_a_link(api, client):
+    key = client.keys.create("terminal")["api_key"]
+    printed = typed("ui", environment={"ROUNDSMAN_URL": api.url, "ROUNDSMAN_API_KEY": key})
+    assert printed.exit_code == 0
+    assert requests.get(printed.stdout.strip(), allow_redirects=False, timeout=10).headers["Location"] == "/ui"
 
 
 def test_checklists_are_created_found_replaced_and_deleted(client):
@@ -107,6 +122,24 @@ def test_schedules_are_created_steered_triggered_and_deleted(client):
     client.schedules.delete(id)
     with pytest.raises(NotFound):
         client.schedules.get(id)
+
+
+@pytest.mark.parametrize(
+    ("target", "kind"),
+    [
+        ({"checklist_id": None}, "runs"),
+        ({"uri": "http://127.0.0.1:9/x", "payload": {"n": 1}}, "jobs"),
+        ({"queue": "mail", "payload": {"n": 1}}, "tasks"),
+    ],
+    ids=["run", "job", "task"],
+)
+def test_whatever_a_schedule_begins_can_be_triggered(client, target, kind):
+    if kind == "runs":
+        target = {"checklist_id": client.checklists.create(DEFINITION)["id"]}
+    id = client.schedules.create({"cron": "@daily", **target})["id"]
+    begun = client.schedules.trigger(id)
+    assert (begun["schedule_id"], begun["state"]) == (id, "pending")
+    assert getattr(client, kind).get(begun["id"])["id"] == begun["id"]
 
 
 def test_a_schedule_that_is_not_valid_is_told_by_json_pointer(client):

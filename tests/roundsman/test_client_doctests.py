@@ -10,7 +10,13 @@ import roundsman.commands
 import roundsman.definitions
 
 MODULES = [
-    *("roundsman.address", "roundsman.errors", "roundsman.schedule_rendering", "roundsman.webhooks"),
+    *(
+        "roundsman.address",
+        "roundsman.errors",
+        "roundsman.json_bytes",
+        "roundsman.schedule_rendering",
+        "roundsman.webhooks",
+    ),
     *("roundsman.arrival_rendering", "roundsman.attempt_rendering"),
     *("roundsman.job_rendering", "roundsman.task_rendering", "roundsman.webhook_rendering"),
     *("roundsman.checklist", "roundsman.checking.flow_run", "roundsman.checking.serving", "roundsman.checking.values"),

@@ -54,7 +54,9 @@ def test_webhooks_are_created_once_rotated_replaced_and_deleted(client):
     made = client.webhooks.create(WEBHOOK, idempotency_key="once")
     assert client.webhooks.create(WEBHOOK, idempotency_key="once") == made
     assert len(signing_key(made["secret"])) == 24
-    assert client.webhooks.rotate_secret(made["id"])["secret"] != made["secret"]
+    rotated = client.webhooks.rotate_secret(made["id"], idempotency_key="another")
+    assert rotated["secret"] != made["secret"]
+    assert client.webhooks.rotate_secret(made["id"], idempotency_key="another")["secret"] == rotated["secret"]
     assert "secret" not in client.webhooks.get(made["id"])
     assert client.webhooks.replace(made["id"], {**WEBHOOK, "enabled": False})["enabled"] is False
     assert [each["id"] for each in client.webhooks.each(enabled=False)] == [made["id"]]

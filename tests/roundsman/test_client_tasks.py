@@ -29,7 +29,9 @@ from tests.roundsman.task_objects import (
 )
 
 PUSH, POP = "POST /queues/mail/tasks", "POST /queues/mail/pop"
-ACK, FAIL, EXTEND, LOG = (f"POST /tasks/{TASK_ID}/{what}" for what in ("ack", "fail", "extend", "log"))
+ACK, FAIL, EXTEND, LOG, RELEASE = (
+    f"POST /tasks/{TASK_ID}/{what}" for what in ("ack", "fail", "extend", "log", "release")
+)
 
 
 @pytest.fixture
@@ -110,6 +112,16 @@ def test_many_are_pushed_in_requests_of_a_thousand_with_a_key_each(service, clie
     assert client.queues.push_many("mail", []) == []
 
 
+def test_many_large_ones_are_pushed_in_requests_that_the_service_takes(service, client):
+    service.on(PUSH, *[Answer(201, {"tasks": [a_task()] * size}) for size in (2, 1, 1, 1)])
+    payloads = ["a" * 499_000, "ж" * 249_000, "c" * 5_000, "b" * 1_100_000, "small"]
+    client.queues.push_many("mail", [{"payload": payload} for payload in payloads], idempotency_key="once")
+    sent = [[payloads.index(each["payload"]) for each in asked.body["tasks"]] for asked in service.asked]
+    assert sent == [[0, 1], [2], [3], [4]]
+    assert [int(each.headers["content-length"]) < 1_048_576 for each in service.asked] == [True, True, False, True]
+    assert [each.headers["idempotency-key"] for each in service.asked] == ["once/1", "once/2", "once/3", "once/4"]
+
+
 def test_a_pop_waits_longer_than_the_service_does(service, client, monkeypatch):
     service.on(POP, ok({"tasks": [a_popped_task()]}), Answer(204))
     timeouts = []
@@ -140,11 +152,13 @@ def test_what_became_of_a_task_is_told_with_its_lease(service, client):
     service.on(FAIL, ok(a_failed_task()))
     service.on(EXTEND, ok(a_lease(cancel_requested=True)))
     service.on(LOG, ok(a_lease()))
+    service.on(RELEASE, LOST, ok(a_task()))
     assert client.tasks.ack(TASK_ID, LEASE_TOKEN, {"n": 1})["result"] == {"n": 1}
     assert client.tasks.fail(TASK_ID, LEASE_TOKEN, "no", retry=False, delay_seconds=2)["state"] == "failed"
     assert client.tasks.extend(TASK_ID, LEASE_TOKEN, 90)["cancel_requested"] is True
     assert client.tasks.log(TASK_ID, LEASE_TOKEN, "one line")["cancel_requested"] is False
     client.tasks.log(TASK_ID, LEASE_TOKEN, ["two", "lines"])
+    assert client.tasks.release(TASK_ID, LEASE_TOKEN)["state"] == "pending"
     token = {"lease_token": LEASE_TOKEN}
     assert [each.body for each in service.asked[1:]] == [
         {**token, "result": {"n": 1}},
@@ -152,6 +166,8 @@ def test_what_became_of_a_task_is_told_with_its_lease(service, client):
         {**token, "lease_seconds": 90},
         {**token, "messages": ["one line"]},
         {**token, "messages": ["two", "lines"]},
+        token,
+        token,
     ]
 
 
@@ -178,6 +194,14 @@ def test_many_are_acked_in_requests_of_a_thousand(service, client):
     assert client.tasks.ack_many(acks) == [result] * 1_002
     assert [len(each.body["acks"]) for each in service.asked] == [1_000, 2]
     assert client.tasks.ack_many([]) == []
+
+
+def test_many_large_results_are_acked_in_requests_that_the_service_takes(service, client):
+    result = {"id": TASK_ID, "outcome": "acked"}
+    service.on("POST /tasks/ack", *[ok({"results": [result] * size}) for size in (3, 1)])
+    acks = [{"id": TASK_ID, "lease_token": LEASE_TOKEN, "result": "a" * 300_000}] * 4
+    assert client.tasks.ack_many(acks) == [result] * 4
+    assert [len(each.body["acks"]) for each in service.asked] == [3, 1]
 
 
 def test_the_result_of_a_task_is_waited_for(service, client, pauses):

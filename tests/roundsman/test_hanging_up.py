@@ -3,14 +3,19 @@
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 
+from roundsman import transport
 from roundsman.client import Client
 from roundsman.errors import ServerUnreachable
+from roundsman.transport import Request
 from tests.certificate import ca_file, server_context
+from tests.roundsman.task_objects import a_queue
+from tests.target import Target
 
 
 class Silent:
@@ -69,6 +74,22 @@ def test_who_waits_is_let_go_at_once_and_the_service_hears_of_it(silent):
         popping.join(3)
         assert len(failures) == 1
         assert silent.hung_up.wait(3)
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("mode", ["trickled-body", "trickled-header", "endless-1xx"])
+def test_an_answer_that_trickles_has_no_more_time_than_any_other(monkeypatch, mode, tls):
+    monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.3)
+    with Target(tls=tls) as target, Client(target.url(""), "rk_a_b") as client:
+        client._session.verify = ca_file()
+        target.on("/queues/mail/pop", f"{mode}/0.01")
+        target.answers["/queues/mail"] = a_queue()
+        began = time.monotonic()
+        with pytest.raises(ServerUnreachable, match="its answer does not come to an end"):
+            client.queues._transport.send(Request("POST", "/queues/mail/pop", {}, answer_seconds=0.2))
+        assert 0.4 < time.monotonic() - began < 10
+        # That was the one answer; the client goes on.
+        assert client.queues.get("mail")["name"] == "mail"
 
 
 def test_nothing_can_be_sent_after_that(silent):

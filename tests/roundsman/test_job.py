@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 
@@ -18,13 +19,27 @@ from roundsman.errors import (
 )
 from roundsman.processing.job import Job
 from tests.roundsman.stub_service import LOST, Answer, StubService, ok, problem
-from tests.roundsman.task_objects import LEASE_TOKEN, TASK_ID, a_done_task, a_failed_task, a_lease, a_popped_task
-from tests.roundsman.test_client_tasks import ACK, EXTEND, FAIL, LOG, conflict
+from tests.roundsman.task_objects import (
+    LEASE_TOKEN,
+    TASK_ID,
+    a_done_task,
+    a_failed_task,
+    a_lease,
+    a_popped_task,
+    a_task,
+)
+from tests.roundsman.test_client_tasks import ACK, EXTEND, FAIL, LOG, RELEASE, conflict
 
 
 @pytest.fixture
 def service() -> Iterator[StubService]:
-    answers = {ACK: ok(a_done_task()), FAIL: ok(a_failed_task()), EXTEND: ok(a_lease()), LOG: ok(a_lease())}
+    answers = {
+        ACK: ok(a_done_task()),
+        FAIL: ok(a_failed_task()),
+        EXTEND: ok(a_lease()),
+        LOG: ok(a_lease()),
+        RELEASE: ok(a_task()),
+    }
     with StubService(answers) as stub:
         yield stub
 
@@ -123,6 +138,15 @@ def test_a_result_that_is_no_json_is_refused_before_anything_is_told(service, jo
     assert len(service.asked) == 1
 
 
+@pytest.mark.parametrize("delay_seconds", [Decimal("1.5"), float("nan")])
+def test_after_an_end_that_could_not_even_be_sent_it_can_still_fail(service, job, delay_seconds):
+    with pytest.raises((TypeError, ValueError)):
+        job.fail("no paper", delay_seconds=delay_seconds)
+    assert not job.has_ended
+    job.fail("no paper", delay_seconds=1.5)
+    assert service.asked[0].body["delay_seconds"] == 1.5
+
+
 def test_after_a_result_that_the_service_refuses_it_can_still_fail(service, job):
     service.on(ACK, problem(422, "nested too deep"))
     with pytest.raises(Invalid):
@@ -180,7 +204,7 @@ def test_that_it_was_canceled_is_heard_when_it_logs_and_when_it_is_leased_anew(s
 
 def test_given_back_it_is_no_longer_its_functions(service, client, job):
     job.give_back(client.tasks)
-    assert service.asked[0].body["retry"] is True
+    assert [each.body for each in service.asked_for(RELEASE)] == [{"lease_token": LEASE_TOKEN}]
     with pytest.raises(LeaseLost, match="given back"):
         job.done()
     with pytest.raises(LeaseLost):
@@ -188,8 +212,41 @@ def test_given_back_it_is_no_longer_its_functions(service, client, job):
     assert len(service.asked) == 1
 
 
-def test_it_says_when_the_service_is_out_of_reach(service, job):
-    service.on(LOG, LOST)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        LOST,
+        Answer(503, {"detail": "the database is away"}),
+        problem(409, "the log of a task has at most 10000 lines"),
+        problem(413, "the body is too large"),
+        Answer(200, b"<h1>Sign in</h1>"),
+    ],
+    ids=["lost", "away", "full", "too large", "no answer of ours"],
+)
+def test_lines_that_the_service_does_not_take_end_no_attempt_and_are_told_of_once(service, job, caplog, answer):
+    service.on(LOG, answer)
+    job.log("x")
+    job.log("y")
+    job.raise_if_ended()
+    job.done()
+    assert caplog.text.count(f"task {TASK_ID} of queue mail: lines of its log are missing: ") == 1
+
+
+def test_lines_after_those_that_were_not_taken_are_sent(service, job):
+    service.on(LOG, LOST, ok(a_lease(cancel_requested=True)))
+    job.log(*["x"] * 101)
+    assert [len(each.body["messages"]) for each in service.asked] == [100, 1]
+    assert job.cancel_requested
+
+
+def test_long_lines_are_logged_in_requests_that_the_service_takes(service, job):
+    job.log(*["\x01" * 10_000] * 100)  # six bytes for each, as JSON has it
+    assert sum(len(each.body["messages"]) for each in service.asked) == 100
+    assert max(int(each.headers["content-length"]) for each in service.asked) < 1_048_576
+
+
+def test_it_says_when_the_service_is_out_of_reach_for_its_end(service, job):
+    service.on(FAIL, LOST)
     with pytest.raises(ServerUnreachable) as raised:
-        job.log("x")
+        job.fail("x")
     assert raised.value.code == "server_unreachable"

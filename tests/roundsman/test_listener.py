@@ -14,7 +14,6 @@ import requests
 from rich.console import Console
 from standardwebhooks import Webhook
 
-from roundsman import posts
 from roundsman.arrival_rendering import arrival_as_json, print_arrival
 from roundsman.arrivals import Arrival
 from roundsman.listener import Listener
@@ -181,7 +180,7 @@ def test_a_sender_that_trickles_has_no_more_time_than_any_other():
 
 
 def test_beyond_so_many_at_once_it_hangs_up(monkeypatch):
-    monkeypatch.setattr(posts, "MOST_AT_ONCE", 1)
+    monkeypatch.setattr("roundsman.listener.MOST_AT_ONCE", 1)
     listening = Listening()
     with closing(socket.create_connection(("127.0.0.1", listening.port), timeout=10)) as first:
         first.sendall(b"POST / HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")

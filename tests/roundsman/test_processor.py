@@ -2,41 +2,31 @@
 
 import threading
 from collections.abc import Iterator
-from typing import Any
+from decimal import Decimal
 
 import pytest
 
 from roundsman.client import Client
-from roundsman.errors import RoundsmanError, Unauthorized
+from roundsman.errors import Unauthorized
 from roundsman.processing import polling
 from tests.processes import wait_until
-from tests.roundsman.processors import RunningProcessor, running
+from tests.roundsman.processors import (
+    OTHER_ACK,
+    OTHER_ID,
+    RunningProcessor,
+    a_service_with_one_task,
+    popped,
+    running,
+    told,
+)
 from tests.roundsman.stub_service import HANGING, LOST, Answer, StubService, ok, problem
-from tests.roundsman.task_objects import LEASE_TOKEN, TASK_ID, a_done_task, a_failed_task, a_lease, a_popped_task
+from tests.roundsman.task_objects import LEASE_TOKEN, TASK_ID, a_lease, a_popped_task
 from tests.roundsman.test_client_tasks import ACK, EXTEND, FAIL, LOG, POP, conflict
-
-OTHER_ID = TASK_ID.replace("b1", "b2")
-OTHER_FAIL = FAIL.replace(TASK_ID, OTHER_ID)
-OTHER_ACK = ACK.replace(TASK_ID, OTHER_ID)
-
-
-def popped(*tasks: dict[str, Any]) -> Answer:
-    return ok({"tasks": list(tasks) or [a_popped_task()]})
 
 
 @pytest.fixture
 def service() -> Iterator[StubService]:
-    """One with one task."""
-    answers: dict[str, Any] = {
-        POP: [popped(), HANGING],
-        ACK: ok(a_done_task()),
-        OTHER_ACK: ok(a_done_task(id=OTHER_ID)),
-        FAIL: ok(a_failed_task()),
-        OTHER_FAIL: ok(a_failed_task(id=OTHER_ID)),
-        EXTEND: ok(a_lease()),
-        LOG: ok(a_lease()),
-    }
-    with StubService(answers) as stub:
+    with a_service_with_one_task() as stub:
         yield stub
 
 
@@ -51,12 +41,6 @@ def quick_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(polling, "FIRST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(polling, "LONGEST_PAUSE_SECONDS", 0.02)
     monkeypatch.setattr(polling, "SOON_SECONDS", 0.01)
-
-
-def told(service: StubService, route: str, times: int = 1) -> list[Any]:
-    """The bodies that came there, waited for."""
-    wait_until(lambda: len(service.asked_for(route)) >= times, f"{route} is asked for")
-    return [each.body for each in service.asked_for(route)]
 
 
 def test_what_the_function_returns_is_the_result(service, client):
@@ -124,7 +108,7 @@ def test_a_result_that_is_no_json_is_a_failure(service, client):
         assert told(service, FAIL)[0]["error"].startswith("TypeError: the result of a task must be JSON")
 
 
-def test_a_result_that_the_service_refuses_is_a_failure(service, client):
+def test_a_result_that_the_service_refuses_is_a_failure(service, client, caplog):
     service.on(ACK, problem(422, "the result is nested too deep"))
 
     @client.processor("mail")
@@ -134,6 +118,30 @@ def test_a_result_that_the_service_refuses_is_a_failure(service, client):
     with running(send):
         assert told(service, FAIL)[0]["error"] == "Invalid: the result is nested too deep"
     assert service.asked_for(LOG) == []
+    assert "is refused: the result is nested too deep" in caplog.text
+
+
+def test_a_result_that_was_no_observation_is_told_of_though_the_attempt_has_ended_with_it(service, client, caplog):
+    service.on(ACK, problem(422, "the result is not what the run needs", ("/result", "no list of flows")))
+    service.on(FAIL, conflict("lease_lost"))
+
+    @client.processor("mail")
+    def observe(_job):
+        return {"not": "flows"}
+
+    with running(observe):
+        told(service, FAIL)
+    assert "is refused: the result is not what the run needs (/result: no list of flows)" in caplog.text
+    assert "could not be told" not in caplog.text
+
+
+def test_an_end_that_cannot_be_sent_is_a_failure(service, client):
+    @client.processor("mail")
+    def send(job):
+        job.fail("later", delay_seconds=Decimal("1.5"))
+
+    with running(send):
+        assert told(service, FAIL)[0]["error"].startswith("TypeError: ")
 
 
 def test_a_function_can_say_itself_what_became_of_it(service, client):
@@ -329,81 +337,6 @@ def test_a_service_that_refuses_for_good_ends_it_after_what_is_in_hand(service, 
         run.wait()
         assert isinstance(run.error, Unauthorized)
     assert len(told(service, ACK)) == 1
-
-
-def test_stopped_it_ends_at_once_and_hangs_up_on_a_pop_that_waits(service, client):
-    service.on(POP, HANGING)
-
-    @client.processor("mail")
-    def send(_job):
-        return 1
-
-    with running(send) as run:
-        assert service.being_asked.wait(10)
-        send.stop()
-        run.wait(2)
-        assert run.error is None
-
-
-def test_stopped_it_lets_what_is_in_hand_come_to_its_end(service, client):
-    begun, go_on = threading.Event(), threading.Event()
-
-    @client.processor("mail", grace_seconds=10)
-    def send(_job):
-        begun.set()
-        go_on.wait(10)
-        return "ended"
-
-    with running(send) as run:
-        assert begun.wait(10)
-        send.stop()
-        go_on.set()
-        run.wait()
-    assert told(service, ACK)[0]["result"] == "ended"
-    assert service.asked_for(FAIL) == []
-
-
-def test_what_has_not_ended_within_the_grace_is_given_back(service, client):
-    begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
-    refused = []
-
-    @client.processor("mail", grace_seconds=0)
-    def send(job):
-        begun.set()
-        go_on.wait(10)
-        try:
-            job.done()
-        except RoundsmanError as error:
-            refused.append(error.code)
-        ended.set()
-
-    with running(send) as run:
-        assert begun.wait(10)
-        send.stop()
-        run.wait()
-        assert told(service, FAIL)[0]["error"] == "its processor was stopped"
-        go_on.set()
-        assert ended.wait(10)
-    assert refused == ["lease_lost"]
-    assert service.asked_for(ACK) == []
-
-
-def test_tasks_that_come_when_it_is_being_stopped_are_given_back_untouched(service, client, monkeypatch):
-    @client.processor("mail")
-    def send(_job):
-        raise AssertionError("it is not to be begun")
-
-    pop = polling._pop
-
-    def stopped_meanwhile(*arguments):
-        answer = pop(*arguments)
-        send.stop()
-        return answer
-
-    monkeypatch.setattr(polling, "_pop", stopped_meanwhile)
-    with running(send) as run:
-        run.wait()
-    assert told(service, FAIL)[0]["retry"] is True
 
 
 def test_several_processors_of_a_client_run_together(service, client):

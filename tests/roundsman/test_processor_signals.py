@@ -11,8 +11,8 @@ import pytest
 
 from tests.processes import ROOT
 from tests.roundsman.stub_service import HANGING, StubService, ok
-from tests.roundsman.task_objects import a_done_task, a_failed_task, a_lease, a_popped_task
-from tests.roundsman.test_client_tasks import ACK, EXTEND, FAIL, POP
+from tests.roundsman.task_objects import a_done_task, a_failed_task, a_lease, a_popped_task, a_task
+from tests.roundsman.test_client_tasks import ACK, EXTEND, FAIL, POP, RELEASE
 
 PROGRAM = Path(__file__).parent / "run_processor.py"
 
@@ -24,6 +24,7 @@ def service() -> Iterator[StubService]:
         ACK: ok(a_done_task()),
         FAIL: ok(a_failed_task()),
         EXTEND: ok(a_lease()),
+        RELEASE: ok(a_task()),
     }
     with StubService(answers) as stub:
         yield stub
@@ -39,7 +40,7 @@ def program(service: StubService, grace_seconds: str) -> Iterator[subprocess.Pop
             process.kill()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_it_in_order_while_it_waits_for_tasks(service, number):
     with program(service, "8") as process:
         assert process.stdout.readline() == "begun\n"
@@ -58,4 +59,5 @@ def test_what_does_not_end_within_the_grace_is_given_back_and_does_not_hold_up_t
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=5)
     assert (process.returncode, output) == (0, "ended\n")
-    assert service.asked_for(FAIL)[0].body["error"] == "its processor was stopped"
+    assert len(service.asked_for(RELEASE)) == 1
+    assert service.asked_for(FAIL) == []

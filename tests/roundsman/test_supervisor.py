@@ -2,8 +2,11 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,6 +113,48 @@ def test_a_number_that_now_is_somebody_elses_is_left_alone(tmp_path: Path) -> No
         assert somebody.poll() is None
 
 
+class Orphan:
+    """A process whose parent, the leader of its group and session, is gone."""
+
+    SCRIPT = "import subprocess; print(subprocess.Popen(['sleep', '600'], stdout=-3).pid, flush=True)"
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-c", self.SCRIPT]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as leader:
+            assert leader.stdout is not None
+            self.process = psutil.Process(int(leader.stdout.readline()))
+        self.group = leader.pid
+
+    def recorded(self, born_at: float) -> Recorded:
+        return Recorded("api", self.group, born_at, signal.SIGKILL)
+
+
+@pytest.fixture
+def orphan() -> Iterator[Orphan]:
+    orphan = Orphan()
+    yield orphan
+    with suppress(psutil.NoSuchProcess):
+        orphan.process.kill()
+
+
+def test_what_a_leftover_started_is_ended_though_it_is_gone_itself(tmp_path: Path, orphan: Orphan) -> None:
+    write_record(tmp_path / "record", [orphan.recorded(orphan.process.create_time())])
+    assert end_leftovers(tmp_path / "record") == ["api"]
+    assert not _runs(orphan.process.pid)
+
+
+def test_a_group_that_is_older_than_the_leftover_of_its_number_is_left_alone(tmp_path: Path, orphan: Orphan) -> None:
+    write_record(tmp_path / "record", [orphan.recorded(orphan.process.create_time() + 60)])
+    assert end_leftovers(tmp_path / "record") == []
+    assert _runs(orphan.process.pid)
+
+
+def test_whatever_was_recorded_before_the_machine_was_started_is_nobody_now(tmp_path: Path, orphan: Orphan) -> None:
+    write_record(tmp_path / "record", [orphan.recorded(psutil.boot_time() - 60)])
+    assert end_leftovers(tmp_path / "record") == []
+    assert _runs(orphan.process.pid)
+
+
 @pytest.mark.parametrize("text", ["", "[", "{}", "[{}]", '[{"name": "x", "pid": "y", "born_at": 1, "stop_signal": 9}]'])
 def test_a_record_that_is_no_record_is_an_empty_one(tmp_path: Path, text: str) -> None:
     (tmp_path / "record").write_text(text)
@@ -138,7 +183,18 @@ def test_a_log_that_is_too_long_is_moved_and_still_written(tmp_path: Path) -> No
         keep_bounded(path, max_bytes=100)
         log.write(b"z\n")
     assert path.read_bytes() == b"z\n"
-    assert path.with_name("child.log.1").stat().st_size == 101
+    kept = path.with_name("child.log.1")
+    assert kept.stat().st_size == 101
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_a_log_that_others_could_read_is_no_longer_once_it_is_moved_again(tmp_path: Path) -> None:
+    path = tmp_path / "child.log"
+    open_log(path).close()
+    path.write_bytes(b"x" * 101)
+    path.with_name("child.log.1").touch(mode=0o644)
+    keep_bounded(path, max_bytes=100)
+    assert stat.S_IMODE(path.with_name("child.log.1").stat().st_mode) == 0o600
 
 
 def test_last_lines_are_few_and_fit_for_a_terminal(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_a_processor_works_off_its_queue(client):
 
 
 def test_a_task_is_given_back_by_a_processor_that_is_stopped(client):
-    task = client.queues.push("mail", 1)
+    task = client.queues.push("mail", 1, max_attempts=1)
     begun, go_on = threading.Event(), threading.Event()
 
     @client.processor("mail", grace_seconds=0)
@@ -127,8 +127,21 @@ def test_a_task_is_given_back_by_a_processor_that_is_stopped(client):
         send.stop()
         run.wait()
     [popped] = client.queues.pop("mail")
-    assert (popped["id"], popped["attempt"]) == (task["id"], 2)
+    assert popped["id"] == task["id"]
+    assert client.tasks.get(task["id"])["attempts"][0]["outcome"] == "released"
     go_on.set()
+
+
+def test_the_last_attempt_is_not_used_up_by_being_given_back(client):
+    task = client.queues.push("mail", 1, max_attempts=1)
+    for _ in range(3):
+        [popped] = client.queues.pop("mail")
+        assert client.tasks.release(popped["id"], popped["lease_token"])["state"] == "pending"
+        with pytest.raises(LeaseLost):
+            client.tasks.release(popped["id"], popped["lease_token"])
+    [popped] = client.queues.pop("mail")
+    client.tasks.ack(popped["id"], popped["lease_token"])
+    assert client.tasks.get(task["id"])["state"] == "succeeded"
 
 
 def test_a_processor_that_hangs_up_takes_nothing_with_it(client):

@@ -9,13 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # psutil has no types
+import psycopg2
 import pytest
 
 from roundsman.local.addresses import free_port
+from roundsman.local.running import servers_of
 from roundsman.local.waiting import Stopping, wait_until
 
 RUN_UP = Path(__file__).with_name("run_up.py")
@@ -127,6 +129,7 @@ def test_it_says_that_it_is_ready_and_what_to_try(service: Up) -> None:
     assert up.errors == ""
     assert f"export ROUNDSMAN_URL=http://127.0.0.1:{service.port}\n" in up.output
     assert f"cat '{service.data}/api-key'" in up.output
+    assert f"See it in the browser: http://127.0.0.1:{service.port}/ui/login?token=once\n" in up.output
 
 
 def test_the_key_is_written_once_for_its_owner_only(service: Up) -> None:
@@ -145,6 +148,28 @@ def test_a_key_that_no_longer_works_is_replaced(service: Up) -> None:
     up = service.start_until_ready()
     assert "does not know the key" in up.errors
     assert (service.data / "api-key").read_text().strip() == (service.directory / "known-key").read_text()
+
+
+@pytest.mark.parametrize("status", [503, 429])
+def test_a_service_that_is_busy_for_a_moment_is_asked_again_for_its_key(service: Up, status: int) -> None:
+    (service.directory / "busy-once").write_text(str(status))
+    up = service.start_until_ready()
+    assert not (service.directory / "busy-once").exists()
+    assert up.end() == 0
+    assert up.errors == ""
+
+
+def test_where_its_servers_are_is_known_as_long_as_it_runs(service: Up) -> None:
+    up = service.start_until_ready()
+    file = service.data / "servers.json"
+    told = {name: service.environment[name] for name in ("DATABASE_URL", "REDIS_URL")}
+    assert servers_of(service.data) == told
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    up.kill()
+    assert file.exists()
+    assert servers_of(service.data) is None
+    assert service.start_until_ready().end() == 0
+    assert not file.exists()
 
 
 def test_the_key_that_seals_secrets_is_made_once_for_its_owner_only(service: Up) -> None:
@@ -298,6 +323,11 @@ def test_with_its_own_servers_it_survives_being_killed(service: Up) -> None:
     socket_directory = Path(environment["REDIS_URL"].removeprefix("unix://")).parent
     assert socket_directory.is_dir()
     assert environment["DATABASE_URL"].startswith("postgresql://postgres@/roundsman?host=/")
+    servers = servers_of(service.data)
+    assert servers is not None
+    with closing(psycopg2.connect(servers["DATABASE_URL"])) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT current_database()")
+        assert cursor.fetchone() == ("roundsman",)
     assert second.end() == 0
     assert not socket_directory.exists()
     assert not (service.data / "postgres" / "postmaster.pid").exists()

@@ -60,7 +60,7 @@ def end_all_work(cursor: Cursor, state: str = "succeeded", outcome: str = "passe
 
 def test_an_instant_that_is_due_becomes_a_run_of_its_checklist(database: Database, cursor: Cursor, bell: Bell) -> None:
     schedule = a_schedule(cursor)
-    assert fire_due_schedules(database, bell, after(0)) == 1
+    assert fire_due_schedules(database, bell, after(0), delivery_attempts=1) == 1
     cursor.execute(WORK)
     assert cursor.fetchall() == [(START, START, "pending", "schedule", "run")]
     assert told(cursor) == [(0, "fired", None)]
@@ -70,13 +70,13 @@ def test_an_instant_that_is_due_becomes_a_run_of_its_checklist(database: Databas
 
 def test_nothing_fires_before_it_is_due(database: Database, cursor: Cursor, bell: Bell) -> None:
     a_schedule(cursor)
-    assert fire_due_schedules(database, bell, after(-0.001)) == 0
+    assert fire_due_schedules(database, bell, after(-0.001), delivery_attempts=1) == 0
     assert told(cursor) == []
 
 
 def test_an_instant_fires_once_however_often_it_is_looked_at(database: Database, cursor: Cursor, bell: Bell) -> None:
     a_schedule(cursor)
-    assert [fire_due_schedules(database, bell, after(5)) for _ in range(3)] == [1, 0, 0]
+    assert [fire_due_schedules(database, bell, after(5), delivery_attempts=1) for _ in range(3)] == [1, 0, 0]
     assert told(cursor) == [(0, "fired", None)]
 
 
@@ -84,9 +84,9 @@ def test_an_instant_that_was_told_of_gets_no_more_work_and_no_more_count_even_if
     database: Database, cursor: Cursor, bell: Bell
 ) -> None:
     schedule = a_schedule(cursor)
-    fire_due_schedules(database, bell, after(0))
+    fire_due_schedules(database, bell, after(0), delivery_attempts=1)
     cursor.execute("UPDATE schedules SET next_run_at = %s", (START,))
-    fire_due_schedules(database, bell, after(10))
+    fire_due_schedules(database, bell, after(10), delivery_attempts=1)
     assert told(cursor) == [(0, "fired", None), (10, "fired", None)]
     assert again(cursor, schedule).fired == 2
 
@@ -103,7 +103,7 @@ def test_after_an_outage_the_policy_says_what_fires_and_the_rest_is_told_as_miss
     database: Database, cursor: Cursor, bell: Bell, coalesce: str, outcomes: list[str]
 ) -> None:
     schedule = a_schedule(cursor, coalesce=coalesce, catchup_window_seconds=25)
-    fire_due_schedules(database, bell, after(35))
+    fire_due_schedules(database, bell, after(35), delivery_attempts=1)
     assert [outcome for _, outcome, _ in told(cursor)] == outcomes
     assert told(cursor)[0][2] == "outside the catch-up window"
     moved = again(cursor, schedule)
@@ -114,18 +114,18 @@ def test_after_an_outage_the_policy_says_what_fires_and_the_rest_is_told_as_miss
 def test_overlap_skip_tells_that_it_was_skipped(database: Database, cursor: Cursor, bell: Bell) -> None:
     a_schedule(cursor, overlap="skip")
     for seconds in (0, 10):
-        fire_due_schedules(database, bell, after(seconds))
+        fire_due_schedules(database, bell, after(seconds), delivery_attempts=1)
     end_all_work(cursor)
-    fire_due_schedules(database, bell, after(20))
+    fire_due_schedules(database, bell, after(20), delivery_attempts=1)
     assert told(cursor) == [(0, "fired", None), (10, "skipped", "overlap"), (20, "fired", None)]
 
 
 def test_overlap_queue_one_holds_one_until_what_runs_has_ended(database: Database, cursor: Cursor, bell: Bell) -> None:
     schedule = a_schedule(cursor, overlap="queue_one")
-    fire_due_schedules(database, bell, after(0))
+    fire_due_schedules(database, bell, after(0), delivery_attempts=1)
     [first] = claim(cursor, limit=5, margin_seconds=5)
     for seconds in (10, 20):
-        fire_due_schedules(database, bell, after(seconds))
+        fire_due_schedules(database, bell, after(seconds), delivery_attempts=1)
     assert [outcome for _, outcome, _ in told(cursor)] == ["fired", "fired", "skipped"]
     assert claim(cursor, limit=5, margin_seconds=5) == []
     assert shared_schedules.release_held(cursor, [schedule.id]) == []
@@ -141,9 +141,9 @@ def test_overlap_queue_one_holds_one_until_what_runs_has_ended(database: Databas
 
 def test_overlap_cancel_running_ends_what_runs(database: Database, cursor: Cursor, bell: Bell) -> None:
     a_schedule(cursor, overlap="cancel_running")
-    fire_due_schedules(database, bell, after(0))
+    fire_due_schedules(database, bell, after(0), delivery_attempts=1)
     claim(cursor, limit=5, margin_seconds=5)
-    fire_due_schedules(database, bell, after(10))
+    fire_due_schedules(database, bell, after(10), delivery_attempts=1)
     cursor.execute(WORK)
     assert [row[2] for row in cursor.fetchall()] == ["canceled", "pending"]
     cursor.execute("SELECT outcome FROM attempts")
@@ -155,9 +155,9 @@ def test_a_paused_schedule_tells_what_it_sleeps_through_and_never_fires_for_it(
 ) -> None:
     schedule = a_schedule(cursor)
     cursor.execute("UPDATE schedules SET state = 'paused', paused_at = %s", (after(-5),))
-    fire_due_schedules(database, bell, after(5))
+    fire_due_schedules(database, bell, after(5), delivery_attempts=1)
     cursor.execute("UPDATE schedules SET state = 'active', resumed_at = %s", (after(25),))
-    fire_due_schedules(database, bell, after(35))
+    fire_due_schedules(database, bell, after(35), delivery_attempts=1)
     assert told(cursor) == [
         (0, "skipped", "paused"),
         (10, "skipped", "paused"),
@@ -171,14 +171,14 @@ def test_skip_next_leaves_out_one(database: Database, cursor: Cursor, bell: Bell
     schedule = a_schedule(cursor)
     assert schedules.skip_next(cursor, schedule.account_id, schedule.id)
     for seconds in (0, 10):
-        fire_due_schedules(database, bell, after(seconds))
+        fire_due_schedules(database, bell, after(seconds), delivery_attempts=1)
     assert told(cursor) == [(0, "skipped", "skip-next"), (10, "fired", None)]
     assert not again(cursor, schedule).skip_next
 
 
 def test_a_schedule_ends_with_its_last_occurrence(database: Database, cursor: Cursor, bell: Bell) -> None:
     schedule = a_schedule(cursor, max_occurrences=2)
-    fire_due_schedules(database, bell, after(100))
+    fire_due_schedules(database, bell, after(100), delivery_attempts=1)
     assert told(cursor) == [(0, "fired", None), (10, "fired", None)]
     ended = again(cursor, schedule)
     assert (ended.state, ended.next_run_at, ended.fired) == ("finished", None, 2)
@@ -186,21 +186,21 @@ def test_a_schedule_ends_with_its_last_occurrence(database: Database, cursor: Cu
 
 def test_a_schedule_ends_at_its_end(database: Database, cursor: Cursor, bell: Bell) -> None:
     schedule = a_schedule(cursor, ends_at=after(10))
-    fire_due_schedules(database, bell, after(100))
+    fire_due_schedules(database, bell, after(100), delivery_attempts=1)
     assert [seconds for seconds, _, _ in told(cursor)] == [0, 10]
     assert again(cursor, schedule).state == "finished"
 
 
 def test_a_one_shot_fires_once_and_is_finished(database: Database, cursor: Cursor, bell: Bell) -> None:
     schedule = a_schedule(cursor, run_at=START)
-    fire_due_schedules(database, bell, after(1))
+    fire_due_schedules(database, bell, after(1), delivery_attempts=1)
     assert told(cursor) == [(0, "fired", None)]
     assert again(cursor, schedule).state == "finished"
 
 
 def test_jitter_delays_the_work_not_the_occurrence(database: Database, cursor: Cursor, bell: Bell) -> None:
     a_schedule(cursor, jitter_seconds=30)
-    fire_due_schedules(database, bell, after(0))
+    fire_due_schedules(database, bell, after(0), delivery_attempts=1)
     cursor.execute(WORK)
     [(scheduled_for, due_at, *_)] = cursor.fetchall()
     assert scheduled_for == START
@@ -212,11 +212,11 @@ def test_a_poisoned_row_is_set_aside_and_stops_none_of_the_others(
 ) -> None:
     poisoned, good = a_schedule(cursor, cron="0 0 * * *"), a_schedule(cursor)
     cursor.execute("UPDATE schedules SET cron = 'not a cron' WHERE id = %s", (poisoned.id,))
-    assert fire_due_schedules(database, bell, after(0)) == 2
+    assert fire_due_schedules(database, bell, after(0), delivery_attempts=1) == 2
     assert again(cursor, poisoned).state == "invalid"
     assert "next instant" in (again(cursor, poisoned).note or "")
     assert again(cursor, good).fired == 1
-    assert fire_due_schedules(database, bell, after(0)) == 0
+    assert fire_due_schedules(database, bell, after(0), delivery_attempts=1) == 0
 
 
 def test_a_long_outage_is_written_in_batches_and_every_instant_is_told(
@@ -224,7 +224,7 @@ def test_a_long_outage_is_written_in_batches_and_every_instant_is_told(
 ) -> None:
     schedule = a_schedule(cursor, interval_seconds=1, coalesce="latest", catchup_window_seconds=60)
     rounds = 0
-    while fire_due_schedules(database, bell, after(3_599.5)):
+    while fire_due_schedules(database, bell, after(3_599.5), delivery_attempts=1):
         rounds += 1
     assert rounds == 4
     counted = again(cursor, schedule)
@@ -237,12 +237,12 @@ def test_earliest_fires_once_for_a_long_outage_though_it_is_told_in_batches(
 ) -> None:
     schedule = a_schedule(cursor, interval_seconds=1, coalesce="earliest", catchup_window_seconds=86_400)
     now = after(3_599.5)
-    while fire_due_schedules(database, bell, now):
+    while fire_due_schedules(database, bell, now, delivery_attempts=1):
         now += timedelta(seconds=0.1)  # the world goes on between batches
     counted = again(cursor, schedule)
     assert (counted.fired, counted.missed) == (1, 3_599)
     assert told(cursor)[0] == (0, "fired", None)
-    fire_due_schedules(database, bell, after(3_601))
+    fire_due_schedules(database, bell, after(3_601), delivery_attempts=1)
     assert again(cursor, schedule).fired == 2
 
 
@@ -250,7 +250,7 @@ def test_an_instant_that_is_a_moment_late_is_on_time_without_any_catching_up(
     database: Database, cursor: Cursor, bell: Bell
 ) -> None:
     a_schedule(cursor, catchup_window_seconds=0)
-    fire_due_schedules(database, bell, after(0.5))
+    fire_due_schedules(database, bell, after(0.5), delivery_attempts=1)
     assert told(cursor) == [(0, "fired", None)]
 
 
@@ -259,8 +259,8 @@ def test_two_schedulers_at_once_share_the_schedules(database: Database, cursor: 
         a_schedule(cursor)
     with database.transaction() as other:
         other.cursor.execute("SELECT id FROM schedules ORDER BY id LIMIT 2 FOR UPDATE")
-        assert fire_due_schedules(database, bell, after(0)) == 1
-    assert fire_due_schedules(database, bell, after(0)) == 2
+        assert fire_due_schedules(database, bell, after(0), delivery_attempts=1) == 1
+    assert fire_due_schedules(database, bell, after(0), delivery_attempts=1) == 2
     assert len(told(cursor)) == 3
 
 
@@ -278,7 +278,7 @@ def test_a_schedule_pauses_itself_after_what_it_was_told_to_mind(
 ) -> None:
     policies: dict[str, Any] = {policy: True}
     schedule = a_schedule(cursor, **policies)
-    fire_due_schedules(database, bell, after(0))
+    fire_due_schedules(database, bell, after(0), delivery_attempts=1)
     end_all_work(cursor, state, outcome)
     cursor.execute("SELECT id FROM work")
     shared_schedules.pause_after(cursor, [row[0] for row in cursor.fetchall()])
@@ -344,7 +344,7 @@ def test_due_is_fired_plus_skipped_plus_missed_whatever_happens(
     now = START
     for outage in outages:
         now += timedelta(seconds=outage)
-        while fire_due_schedules(database, bell, now):
+        while fire_due_schedules(database, bell, now, delivery_attempts=1):
             pass
         with database.reading() as cursor:
             if data.draw(st.booleans()):

@@ -61,7 +61,7 @@ def lose_all_leases(database: Database, cursor: Cursor, bell: Any) -> None:
 
 def test_an_instant_that_fires_is_no_event_of_its_schedule(database: Database, cursor: Cursor, bell: Any) -> None:
     a_schedule(cursor)
-    fire_due_schedules(database, bell, after(0))
+    fire_due_schedules(database, bell, after(0), delivery_attempts=1)
     assert events(cursor) == []
 
 
@@ -69,7 +69,7 @@ def test_instants_that_were_missed_in_a_row_for_the_same_reason_are_one_event(
     database: Database, cursor: Cursor, bell: Any
 ) -> None:
     a_schedule(cursor, coalesce="latest", catchup_window_seconds=25)
-    fire_due_schedules(database, bell, after(55))
+    fire_due_schedules(database, bell, after(55), delivery_attempts=1)
     assert left_out(cursor) == [
         (
             "schedule.occurrence_missed",
@@ -86,9 +86,9 @@ def test_instants_in_a_row_that_were_skipped_for_different_reasons_are_told_apar
     database: Database, cursor: Cursor, bell: Any
 ) -> None:
     a_schedule(cursor, coalesce="earliest", catchup_window_seconds=3_600)
-    fire_due_schedules(database, bell, after(5))
+    fire_due_schedules(database, bell, after(5), delivery_attempts=1)
     cursor.execute("UPDATE schedules SET skip_next = true, coalesce = 'all', overlap = 'skip'")
-    fire_due_schedules(database, bell, after(25))
+    fire_due_schedules(database, bell, after(25), delivery_attempts=1)
     assert left_out(cursor) == [
         ("schedule.occurrence_skipped", "skip-next", "2026-03-01T00:00:10Z", "2026-03-01T00:00:10Z", 1),
         ("schedule.occurrence_skipped", "overlap", "2026-03-01T00:00:20Z", "2026-03-01T00:00:20Z", 1),
@@ -99,7 +99,7 @@ def test_missed_instants_on_both_sides_of_one_that_fires_are_told_apart(
     database: Database, cursor: Cursor, bell: Any
 ) -> None:
     a_schedule(cursor, coalesce="earliest", catchup_window_seconds=25)
-    fire_due_schedules(database, bell, after(45))
+    fire_due_schedules(database, bell, after(45), delivery_attempts=1)
     reasons = [(reason, count) for _, reason, _, _, count in left_out(cursor)]
     assert reasons == [("outside the catch-up window", 2), ("coalesced", 2)]
 
@@ -107,7 +107,7 @@ def test_missed_instants_on_both_sides_of_one_that_fires_are_told_apart(
 def test_an_event_names_its_schedule_and_is_of_its_account(database: Database, cursor: Cursor, bell: Any) -> None:
     schedule = a_schedule(cursor, name="nightly", overlap="skip")
     for seconds in (0, 10):
-        fire_due_schedules(database, bell, after(seconds))
+        fire_due_schedules(database, bell, after(seconds), delivery_attempts=1)
     [(_, data)] = events(cursor)
     assert (data["schedule_id"], data["name"]) == (schedule.id, "nightly")
     cursor.execute("SELECT account_id FROM events")
@@ -116,7 +116,7 @@ def test_an_event_names_its_schedule_and_is_of_its_account(database: Database, c
 
 def test_schedules_that_are_due_together_are_told_of_apart(database: Database, cursor: Cursor, bell: Any) -> None:
     both = {a_schedule(cursor, catchup_window_seconds=0).id for _ in range(2)}
-    fire_due_schedules(database, bell, after(15))
+    fire_due_schedules(database, bell, after(15), delivery_attempts=1)
     assert {data["schedule_id"] for _, data in events(cursor)} == both
     assert len(events(cursor)) == 2
 
@@ -138,7 +138,7 @@ def test_a_long_outage_is_told_in_as_few_events_as_it_is_decided_in_batches(
     database: Database, cursor: Cursor, bell: Any
 ) -> None:
     a_schedule(cursor, interval_seconds=1, coalesce="latest", catchup_window_seconds=60)
-    while fire_due_schedules(database, bell, after(2_500.5)):
+    while fire_due_schedules(database, bell, after(2_500.5), delivery_attempts=1):
         pass
     told = left_out(cursor)
     assert len(told) <= 5
@@ -191,7 +191,7 @@ def test_a_schedule_that_minds_failure_sleeps_after_the_last_lease_of_its_work_a
     database: Database, cursor: Cursor, bell: Any, pauses: bool
 ) -> None:
     schedule = a_schedule(cursor, name="nightly", pause_on_failure=pauses)
-    fire_due_schedules(database, bell, after(0))
+    fire_due_schedules(database, bell, after(0), delivery_attempts=1)
     cursor.execute("UPDATE work SET max_attempts = 1")
     lose_all_leases(database, cursor, bell)
     told = dict(events(cursor))
@@ -216,7 +216,7 @@ def test_a_job_of_a_schedule_that_failed_with_its_last_lease_tells_its_instant_a
         "backoff_seconds": 10,
     }
     schedule = a_schedule(cursor, kind="job", checklist_id=None, target=target, pause_on_failure=True)
-    fire_due_schedules(database, bell, after(0))
+    fire_due_schedules(database, bell, after(0), delivery_attempts=1)
     lose_all_leases(database, cursor, bell)
     told = dict(events(cursor))
     assert set(told) == {"job.failed", "schedule.paused"}

@@ -39,9 +39,24 @@ def test_a_lease_ends_at_its_instant_and_the_task_is_pending_at_once(cursor: Cur
     [expired] = expiry.expire_tasks(cursor, limit=10, now=task.lease_expires_at)
     assert (expired.id, expired.queue, expired.state) == (task.id, "default", "pending")
     row = work_row(cursor, task.id)
-    assert (row.state, row.lease_token, row.finished_at, row.error) == ("pending", None, None, None)
+    assert (row.state, row.lease_token, row.finished_at) == ("pending", None, None)
     assert row.due_at == due_at
     assert attempts(cursor, task.id) == [(1, "lease_expired")]
+
+
+@pytest.mark.parametrize(
+    ("timeout_seconds", "error"),
+    [(600, "the worker did not finish before its lease expired"), (60, "job_timed_out")],
+)
+def test_the_error_of_a_pending_task_is_that_of_the_attempt_that_failed_last(
+    cursor: Cursor, timeout_seconds: int, error: str
+) -> None:
+    account = an_account(cursor)
+    first = a_popped_task(cursor, account, timeout_seconds=timeout_seconds)
+    end(cursor, first, "pending", error="no browser")
+    second = pop(cursor, account)
+    expire(cursor, second.lease_expires_at)
+    assert work_row(cursor, first.id).error == attempt_errors(cursor, first.id)[-1] == error
 
 
 def test_out_of_attempts_the_task_has_failed_and_is_kept(cursor: Cursor) -> None:

@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from scheduler import expiry
 from scheduler.expiry import ExpiredWork
@@ -20,7 +19,7 @@ def after_the_lease() -> datetime:
     return datetime.now(UTC) + LATER
 
 
-def expire(cursor: Cursor, *, limit: int = 10, now: datetime | None = None) -> dict[UUID, str]:
+def expire(cursor: Cursor, *, limit: int = 10, now: datetime | None = None) -> dict[str, str]:
     """What became of each whose lease was taken back."""
     return {item.work.id: item.state for item in expiry.expire(cursor, limit=limit, now=now)}
 
@@ -28,7 +27,7 @@ def expire(cursor: Cursor, *, limit: int = 10, now: datetime | None = None) -> d
 def test_a_lease_in_force_is_left_alone(cursor: Cursor) -> None:
     [claimed] = claimed_work(cursor)
     assert expire(cursor) == {}
-    assert work_row(cursor, claimed.id).lease_token == claimed.lease_token
+    assert str(work_row(cursor, claimed.id).lease_token) == claimed.lease_token
 
 
 def test_an_expired_lease_makes_the_work_pending_again_and_ends_the_attempt(cursor: Cursor) -> None:
@@ -36,12 +35,13 @@ def test_an_expired_lease_makes_the_work_pending_again_and_ends_the_attempt(curs
     assert expire(cursor, now=after_the_lease()) == {claimed.id: "pending"}
     row = work_row(cursor, claimed.id)
     assert (row.state, row.lease_token, row.lease_expires_at, row.finished_at) == ("pending", None, None, None)
+    assert row.error == "the worker did not finish before its lease expired"
     assert attempts(cursor, claimed.id) == [(1, "lease_expired")]
 
 
 def test_what_has_expired_is_told_as_it_was_claimed(cursor: Cursor) -> None:
     [claimed] = claimed_work(cursor, max_attempts=2)
-    assert expiry.expire(cursor, limit=10, now=after_the_lease()) == [ExpiredWork(claimed, "pending", None)]
+    assert expiry.expire(cursor, limit=10, now=after_the_lease()) == [ExpiredWork(claimed, "pending", expiry.EXPIRED)]
     [claimed] = claim(cursor, limit=1)
     [lost] = expiry.expire(cursor, limit=10, now=after_the_lease())
     assert lost == ExpiredWork(claimed, "failed", work_row(cursor, claimed.id).error)

@@ -14,7 +14,7 @@ from scheduler.wake_up import WakeUp
 from shared.database import Database
 from shared.store import processes
 from shared.store.work import ClaimedWork
-from tests.factories import claimed_work, some_work
+from tests.factories import an_account, claimed_work, some_work
 from tests.recording_bell import RecordingBell
 from tests.rows import attempts, work_row
 
@@ -45,7 +45,7 @@ def test_the_lease_of_a_dead_worker_is_taken_back_and_its_work_rung_for(
     [lost] = expired(database)
     assert sweep.expire_leases(database, bell, delivery_attempts=1) is False
     assert sweep.ring_for_due_work(database, bell) == 1
-    assert (bell.rung, bell.announced) == ([lost.id], [])
+    assert ([str(id) for id in bell.rung], bell.announced) == ([lost.id], [])
     with database.reading() as cursor:
         assert (work_row(cursor, lost.id).state, attempts(cursor, lost.id)) == ("pending", [(1, "lease_expired")])
 
@@ -62,7 +62,7 @@ def test_work_in_good_hands_is_left_alone(database: Database, bell: RecordingBel
     assert sweep.expire_leases(database, bell, delivery_attempts=1) is False
     assert sweep.ring_for_due_work(database, bell) == 0
     with database.reading() as cursor:
-        assert work_row(cursor, held.id).lease_token == held.lease_token
+        assert str(work_row(cursor, held.id).lease_token) == held.lease_token
     assert (bell.rung, bell.announced) == ([], [])
 
 
@@ -81,6 +81,20 @@ def test_work_that_is_due_later_is_not_rung_for(database: Database, bell: Record
     assert bell.rung == []
 
 
+def test_due_work_is_rung_for_oldest_first_and_within_a_limit(
+    database: Database, bell: RecordingBell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.transaction() as transaction:
+        cursor, account = transaction.cursor, an_account(transaction.cursor)
+        [second] = some_work(cursor, account, due_in_seconds=-1)
+        [first] = some_work(cursor, account, due_in_seconds=-2)
+        some_work(cursor, account, kind="task")
+    assert sweep.ring_for_due_work(database, bell) == 2
+    monkeypatch.setattr(sweep, "LEASES_AT_ONCE", 1)
+    assert sweep.ring_for_due_work(database, bell) == 1
+    assert bell.rung == [first, second, first]
+
+
 @pytest.fixture
 def wake_up(database_url: str) -> Iterator[WakeUp]:
     sleeper = WakeUp(database_url)
@@ -91,7 +105,7 @@ def wake_up(database_url: str) -> Iterator[WakeUp]:
 def test_the_loop_sleeps_until_the_next_due_work_but_no_longer_than_a_sweep(
     database: Database, bell: RecordingBell, wake_up: WakeUp
 ) -> None:
-    loop = Loop(database, bell, wake_up, sweep_seconds=2.0, delivery_attempts=1)
+    loop = Loop(database, bell, wake_up, sweep_seconds=2.0, delivery_attempts=1, chores=())
     assert loop.run_once() == 2.0
     with database.transaction() as transaction:
         some_work(transaction.cursor, due_in_seconds=1)
@@ -106,14 +120,14 @@ def test_the_loop_goes_on_at_once_while_batches_are_full(
 ) -> None:
     monkeypatch.setattr(sweep, "LEASES_AT_ONCE", 2)
     expired(database, 3)
-    loop = Loop(database, bell, wake_up, sweep_seconds=2.0, delivery_attempts=1)
+    loop = Loop(database, bell, wake_up, sweep_seconds=2.0, delivery_attempts=1, chores=())
     assert [loop.run_once(), loop.run_once()] == [0.0, 2.0]
 
 
 def test_a_scheduler_is_seen_alive_until_it_says_good_bye(
     database: Database, bell: RecordingBell, wake_up: WakeUp
 ) -> None:
-    loop = Loop(database, bell, wake_up, sweep_seconds=2.0, delivery_attempts=1)
+    loop = Loop(database, bell, wake_up, sweep_seconds=2.0, delivery_attempts=1, chores=())
     loop.run_once()
     with database.reading() as cursor:
         [alive] = processes.alive(cursor)
@@ -129,7 +143,7 @@ def test_the_loop_outlives_a_database_that_is_away(
     bell: RecordingBell, wake_up: WakeUp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away = Database("postgresql:///none?host=/nonexistent", size=1, name="test")
-    loop = Loop(away, bell, wake_up, sweep_seconds=0.05, delivery_attempts=1)
+    loop = Loop(away, bell, wake_up, sweep_seconds=0.05, delivery_attempts=1, chores=())
     pauses: list[float] = []
 
     def sleep(seconds: float) -> None:

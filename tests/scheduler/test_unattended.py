@@ -7,9 +7,7 @@ import pytest
 
 from api.store import queues
 from scheduler import unattended
-from scheduler.loop import Loop
 from scheduler.unattended import WatchedQueue, watch_queues
-from scheduler.wake_up import WakeUp
 from shared.database import Cursor, Database
 from tests.factories import a_webhook, an_account
 from tests.popping import a_task, pop
@@ -120,6 +118,26 @@ def test_a_newer_task_does_not_make_an_unattended_queue_attended(cursor: Cursor)
     assert watch(cursor, 700) == []
 
 
+def test_a_queue_in_which_nothing_waits_is_not_even_looked_at(cursor: Cursor) -> None:
+    account = an_account(cursor)
+    cursor.execute(
+        "INSERT INTO queues (account_id, name) SELECT %s, number::text FROM generate_series(1, 5) number", (account,)
+    )
+    a_due_task(cursor, account)
+    a_due_task(cursor, account, "done")
+    pop(cursor, account, "done")
+    found = unattended.watch(cursor, after=None, after_seconds=600, limit=10, now=after(10_000))
+    assert [queue.name for queue in found] == ["mail"]
+
+
+def test_a_queue_that_was_forgotten_while_somebody_pushed_is_remembered_and_watched(cursor: Cursor) -> None:
+    account = an_account(cursor)
+    a_due_task(cursor, account)
+    cursor.execute("DELETE FROM queues")
+    assert watch(cursor, 600) == []
+    assert watch(cursor, 600) == [("mail", "unattended")]
+
+
 def test_the_queues_of_all_accounts_are_watched_in_batches_each_its_own(cursor: Cursor) -> None:
     accounts = [an_account(cursor) for _ in range(2)]
     for account in accounts:
@@ -183,16 +201,3 @@ def test_the_number_of_tasks_is_counted_only_so_far(cursor: Cursor, monkeypatch:
         a_due_task(cursor, account)
     [queue] = unattended.watch(cursor, after=None, after_seconds=600, limit=10, now=after(600))
     assert queue.pending == 3
-
-
-def test_the_loop_watches_with_the_patience_of_the_settings(
-    database: Database, cursor: Cursor, bell: Any, database_url: str
-) -> None:
-    a_due_task(cursor, an_account(cursor), at=datetime.now(UTC) - timedelta(seconds=100))
-    wake_up = WakeUp(database_url)
-    for patience, told in ((3600, 0), (50, 1)):
-        loop = Loop(database, bell, wake_up, sweep_seconds=2.0, delivery_attempts=1, queue_unattended_seconds=patience)
-        loop.run_once()
-        loop.run_once()  # too soon to look again
-        assert loop.counters["queues_told_of"] == told
-    wake_up.close()

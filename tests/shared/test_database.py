@@ -1,5 +1,7 @@
 """The pool: it waits, it notices the dead, and a transaction is all or nothing."""
 
+import os
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,8 +10,9 @@ from threading import Event
 import psycopg2
 import pytest
 
-from shared.database import Database, only_row
-from shared.errors import DatabaseUnavailable
+from shared.database import Cursor, Database, only_row
+from shared.errors import CommitUnknown, DatabaseBusy, DatabaseUnavailable
+from tests.concurrency import wait_until_blocked
 from tests.processes import wait_until
 
 TERMINATE_OTHERS = """
@@ -38,6 +41,12 @@ def numbers(database: Database) -> list[int]:
     with database.reading() as cursor:
         cursor.execute("SELECT number FROM things ORDER BY number")
         return [row[0] for row in cursor.fetchall()]
+
+
+def lose_answers(cursor: Cursor) -> None:
+    """From now on Postgres hears this connection, but is not heard by it."""
+    with socket.socket(fileno=os.dup(cursor.connection.fileno())) as other_end:
+        other_end.shutdown(socket.SHUT_RD)
 
 
 def insert(database: Database, number: int) -> None:
@@ -138,6 +147,49 @@ def test_a_connection_ended_before_the_commit_is_unavailable_too(database: Datab
     assert (numbers(small), done) == ([], [])
 
 
+def test_when_the_answer_to_a_commit_is_lost_it_is_unknown_whether_it_happened(
+    database: Database, small: Database
+) -> None:
+    with pytest.raises(CommitUnknown), small.transaction() as transaction:  # noqa: PT012 (it is the transaction that ends so)
+        transaction.cursor.execute("INSERT INTO things VALUES (1)")
+        lose_answers(transaction.cursor)
+    wait_until(lambda: numbers(database) == [1], "it has been committed all the same")
+
+
+def test_a_single_statement_is_its_own_transaction(database: Database, small: Database) -> None:
+    done: list[list[int]] = []
+    with small.statement() as statement:
+        statement.after_commit(lambda: done.append(numbers(database)))
+        statement.cursor.execute("INSERT INTO things VALUES (1)")
+        assert (numbers(database), done) == ([1], [])
+    assert done == [[1]]
+
+
+def test_when_the_answer_to_a_single_statement_is_lost_it_is_unknown_whether_it_happened(
+    database: Database, small: Database
+) -> None:
+    with pytest.raises(CommitUnknown), small.statement() as statement:  # noqa: PT012 (it is the transaction that ends so)
+        lose_answers(statement.cursor)
+        statement.cursor.execute("INSERT INTO things VALUES (1)")
+    wait_until(lambda: numbers(database) == [1], "it has been committed all the same")
+
+
+def test_a_transaction_that_stood_in_the_way_of_another_is_told_so(database: Database, small: Database) -> None:
+    insert(database, 1)
+    insert(database, 2)
+    update = "UPDATE things SET number = number WHERE number = %s"
+    with ThreadPoolExecutor(1) as pool, database.transaction() as first:
+        first.cursor.execute("SET LOCAL deadlock_timeout = '10s'")
+        first.cursor.execute(update, (1,))
+        with pytest.raises(DatabaseBusy, match="deadlock"), small.transaction() as second:  # noqa: PT012 (it is the transaction that ends so)
+            second.cursor.execute("SET LOCAL deadlock_timeout = '50ms'")
+            second.cursor.execute(update, (2,))
+            waiting = pool.submit(first.cursor.execute, update, (2,))
+            wait_until_blocked(database)
+            second.cursor.execute(update, (1,))
+        waiting.result(5)
+
+
 def test_a_server_that_is_not_there_is_unavailable_at_once() -> None:
     away = Database("postgresql:///none?host=/nonexistent", size=1, name="test")
     began = time.monotonic()
@@ -152,7 +204,7 @@ def test_a_statement_that_takes_too_long_is_ended(database: Database, database_u
     with database.transaction() as holder:
         holder.cursor.execute("LOCK TABLE things")
         began = time.monotonic()
-        with pytest.raises(DatabaseUnavailable, match="statement timeout"), hasty.transaction() as transaction:
+        with pytest.raises(DatabaseBusy, match="statement timeout"), hasty.transaction() as transaction:
             transaction.cursor.execute("INSERT INTO things VALUES (1)")
         assert time.monotonic() - began < 3
     assert numbers(hasty) == []

@@ -9,7 +9,6 @@ from shared.event_data import (
     MAX_DIFFERENCES,
     MAX_MISSES,
     MAX_VALUE_CHARACTERS,
-    job_ended,
     occurrences_left_out,
     run_finished,
     run_started,
@@ -126,24 +125,6 @@ def test_the_result_that_is_stored_is_not_touched() -> None:
     before = json.dumps(result)
     misses_of(result)
     assert json.dumps(result) == before
-
-
-def test_the_end_of_a_job_tells_what_was_called_how_often_and_how_it_ended() -> None:
-    failed = uuid4()
-    job = a_claimed(spec={"uri": "http://a/"}, attempt=4, released=1, scheduled_for=INSTANT, error_of=failed)
-    event = job_ended(job, an_end(job, "failed", status_code=404, error="answered with status 404"))
-    assert event.type == "job.failed"
-    assert event.data == {
-        "job_id": str(job.id),
-        "uri": "http://a/",
-        "schedule_id": None,
-        "scheduled_for": "2026-03-01T12:00:00Z",
-        "attempts": 3,
-        "status_code": 404,
-        "error": "answered with status 404",
-        "error_of": str(failed),
-    }
-    assert job_ended(job, an_end(job, status_code=200)).type == "job.succeeded"
 
 
 def test_the_end_of_a_task_tells_whose_it_was_how_often_it_was_tried_and_why_it_failed() -> None:

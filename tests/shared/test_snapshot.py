@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.domain.patterns import Patterns, PatternsTooCostly
 from shared.domain.rules import Rule
-from shared.domain.snapshot import ABSENT, Difference, as_json, differences, equal
+from shared.domain.snapshot import ABSENT, MAX_POINTER_LENGTH, Difference, as_json, differences, equal
 from tests.shared.json_values import alike_values, json_values
 
 relaxed = settings(database=None, deadline=None, max_examples=300)
@@ -92,7 +92,24 @@ def test_depth_is_no_trap():
         deep, other = [deep], [other]
     assert not equal(deep, other)
     (found,) = differences(deep, other)
-    assert found.pointer == "/0" * 20_000
+    assert found.pointer == "/0" * (MAX_POINTER_LENGTH // 2) + "…"
+
+
+@pytest.mark.parametrize(
+    ("name", "pointer"),
+    [
+        ("x" * 998, "/" + "x" * 998 + "/"),
+        ("x" * 999, "/" + "x" * 999 + "…"),
+        ("x" * 900_000, "/" + "x" * 999 + "…"),
+        ("~" * 900_000, "/" + "~0" * 499 + "~…"),
+    ],
+    ids=["whole", "one-too-many", "huge", "escaped"],
+)
+def test_a_pointer_is_told_whole_up_to_a_thousand_characters(name, pointer):
+    found = differences({name: {"": 1}}, {name: {"": 2}})
+    assert [difference.pointer for difference in found] == [pointer]
+    many = {name: {f"m{number}": number for number in range(200)}}
+    assert sum(len(pointer) for pointer in pointers(many, {name: {}})) <= 200 * (MAX_POINTER_LENGTH + 1)
 
 
 def test_ignore_excuses_any_value_and_none_on_either_side():

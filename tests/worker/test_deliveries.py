@@ -12,7 +12,6 @@ from standardwebhooks import WebhookVerificationError
 from api.store import deliveries, webhooks
 from shared.database import Cursor, Database
 from shared.domain.instants import write_instant
-from shared.seal import Seal
 from shared.settings import Settings
 from shared.store.events import NewEvent, record
 from tests import performing, store_fixtures
@@ -176,17 +175,6 @@ def test_a_replay_has_the_id_of_the_first_delivery_and_the_secret_of_now(
     before, again = target.requests
     assert (before.header("webhook-id"), before.body) == (again.header("webhook-id"), again.body)
     verified(again, NEW)
-
-
-def test_a_secret_that_cannot_be_opened_fails_the_delivery_with_a_sentence_and_no_request(
-    caller: Caller, cursor: Cursor, target: Target
-) -> None:
-    sealed_elsewhere = a_webhook(cursor, url=target.url(), seal=Seal(["another key, long enough"]))
-    delivery = a_delivery(cursor, sealed_elsewhere)
-    caller.perform_one()
-    row = work_row(cursor, delivery)
-    assert (row.state, row.error) == ("failed", "a secret was sealed with a key that is not in ROUNDSMAN_SECRET_KEY")
-    assert (attempts(cursor, delivery), target.requests) == ([(1, "failed")], [])
 
 
 def test_a_batch_of_deliveries_goes_to_the_webhook_of_each(caller: Caller, cursor: Cursor, target: Target) -> None:

@@ -14,6 +14,8 @@ from tests.pieces import an_end, some_pieces
 from worker.dispatch import Dispatch
 from worker.lanes import MOST_AHEAD
 from worker.performer import Ended, Prepared
+from worker.places import SLOW_FOR_EACH_PLACE
+from worker.room import LaneRoom, Room
 
 loop = dispatching.loop
 performer = dispatching.performer
@@ -38,7 +40,7 @@ def test_what_waited_too_long_for_its_turn_goes_back_though_nothing_else_happens
     assert {(attempt.state, attempt.attempt_outcome) for attempt in given_back} == {("pending", "released")}
     assert {attempt.error for attempt in given_back} == {"it waited too long for its turn"}
     assert len(performer.begun) == 2
-    assert dispatch._waiting_count == 0
+    assert not dispatch._waiting
 
 
 @pytest.mark.usefixtures("nothing_is_slow")
@@ -51,8 +53,8 @@ def test_what_a_hanging_lane_does_not_begin_in_time_goes_back_while_it_hangs(
     add(dispatch, [late], claimed_at=time.monotonic() - MARGIN_SECONDS)
     [given_back] = reports.wait_for(1)
     assert (given_back.work, given_back.attempt.attempt_outcome) == (late.work, "released")
-    assert dispatch.lane_room(["a"]) == {"a": 0}
-    assert (len(performer.begun), dispatch._waiting_count) == (2, 0)
+    assert dispatch.lane_room(["a"]) == {"a": LaneRoom(0, 0)}
+    assert (len(performer.begun), dispatch._waiting) == (2, {})
 
 
 @pytest.mark.usefixtures("nothing_is_slow")
@@ -75,7 +77,24 @@ def test_canceling_everything_reports_nothing(
     performer.wait_for_begun(2)
     dispatch.cancel_all(5)
     settle(loop)
-    assert (reports.ended, len(performer.begun), len(dispatch._under_way)) == ([], 2, 0)
+    assert (reports.ended, len(performer.begun), len(dispatch._places.under_way)) == ([], 2, 0)
+
+
+@pytest.mark.usefixtures("nothing_is_slow")
+def test_all_that_waits_can_be_given_back_and_what_is_under_way_goes_on(
+    dispatch: Dispatch, performer: HeldPerformer, reports: Reports, loop: asyncio.AbstractEventLoop
+) -> None:
+    pieces = [*some_pieces(4, "a"), *some_pieces(4, "b")]
+    add(dispatch, pieces)
+    performer.wait_for_begun(4)
+    dispatch.give_back_waiting("no longer")
+    told = reports.wait_for(4)
+    assert {(item.attempt.attempt_outcome, item.attempt.error) for item in told} == {("released", "no longer")}
+    performer.end(performer.begun[0])
+    reports.wait_for(5)
+    settle(loop)
+    assert len(performer.begun) == 4
+    assert dispatch.room().held == {1: 3}
 
 
 def test_an_exception_ends_the_piece_it_came_from_and_no_other(
@@ -102,21 +121,23 @@ def test_a_kind_of_work_that_nobody_can_perform_fails_alone(dispatch: Dispatch, 
 
 @pytest.mark.usefixtures("nothing_is_slow")
 def test_room_and_the_room_of_each_lane_are_what_is_left(
-    dispatch: Dispatch, performer: HeldPerformer, reports: Reports
+    dispatch: Dispatch, performer: HeldPerformer, reports: Reports, loop: asyncio.AbstractEventLoop
 ) -> None:
-    whole = CONCURRENCY + MOST_AHEAD
-    assert (dispatch.room(), dispatch.lane_room(["a", "b"])) == (whole, {"a": 2, "b": 2})
+    free = CONCURRENCY * (SLOW_FOR_EACH_PLACE + 1)
+    assert dispatch.room() == Room(CONCURRENCY, MOST_AHEAD, free, {})
+    assert dispatch.lane_room(["a", "b"]) == dict.fromkeys("ab", LaneRoom(CALLS_PER_LANE, 0))
     pieces = some_pieces(5, "a")
-    add(dispatch, pieces)  # two begin and three wait; room is taken at once, before the loop knows of them
-    assert (dispatch.room(), dispatch.lane_room(["a"])) == (whole - 5, {"a": 0})
+    add(dispatch, pieces)  # two begin and three wait for the lane; room is taken before the loop knows of them
+    assert dispatch.lane_room(["a"]) == {"a": LaneRoom(0, 0)}
     performer.wait_for_begun(2)
-    assert dispatch.room() == whole - 5
+    settle(loop)
+    assert dispatch.room() == Room(CONCURRENCY, MOST_AHEAD - 3, free - 2, {1: 2})
     for number, piece in enumerate(pieces):
         performer.wait_for_begun(number + 1)
         performer.end(piece, "failed")
     reports.wait_for(5)
-    assert dispatch.room() == whole
-    assert dispatch.lane_room(["a"])["a"] >= CALLS_PER_LANE
+    assert dispatch.room() == Room(CONCURRENCY, MOST_AHEAD, free, {})
+    assert dispatch.lane_room(["a"])["a"].now == CALLS_PER_LANE
 
 
 class HastyPerformer(HeldPerformer):
@@ -126,13 +147,13 @@ class HastyPerformer(HeldPerformer):
         super().__init__()
         self._random = random.Random(1)  # noqa: S311 (a test wants the same every time)
 
-    async def perform(self, piece: Prepared, timeout_seconds: float) -> Ended:
+    async def _perform(self, piece: Prepared) -> Ended:
         for _ in range(self._random.choice((0, 0, 1, 3))):
             await asyncio.sleep(0)
         outcome: Any = self._random.choice(("succeeded",) * 17 + ("failed", "timeout", "broken"))
         if outcome == "broken":
             raise ZeroDivisionError
-        return Ended(piece.work, an_end(piece.work, outcome))
+        return Ended(piece.work, an_end(piece.work, outcome, elapsed_ms=1))
 
 
 def test_ten_thousand_pieces_are_reported_once_each_and_leave_nothing_behind(
@@ -158,7 +179,7 @@ def test_ten_thousand_pieces_are_reported_once_each_and_leave_nothing_behind(
     settle(loop)
     assert sorted(item.work.id for item in ended) == sorted(piece.work.id for piece in pieces)
     assert {item.attempt.attempt_outcome for item in ended} == {"succeeded", "failed", "timeout", "released"}
-    assert (dispatch._places_taken, dispatch._slow, dispatch._waiting_count) == (0, 0, 0)
-    assert (dispatch._waiting, dispatch._under_way) == ({}, {})
-    assert {(load.carried, load.under_way) for load in dispatch._lanes._loads.values()} == {(0, 0)}
-    assert dispatch.room() == 8 + MOST_AHEAD
+    assert (dispatch._waiting, dispatch._places.under_way, dispatch._places.taken) == ({}, set(), 0)
+    loads = dispatch._lanes._loads.values()
+    assert {(load.carried, load.under_way, len(load.accounts)) for load in loads} == {(0, 0, 0)}
+    assert dispatch.room() == Room(8, MOST_AHEAD, 8 * (SLOW_FOR_EACH_PLACE + 1), {})

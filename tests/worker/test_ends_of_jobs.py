@@ -3,8 +3,11 @@
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from api.store import jobs
 from shared.database import Cursor
+from shared.store import error_calls
 from tests import performing, store_fixtures
 from tests.factories import a_job, a_webhook, an_account
 from tests.performing import Caller
@@ -68,6 +71,30 @@ def test_a_job_without_a_payload_is_told_of_without_one(caller: Caller, cursor: 
     assert (target.requests[-1].path, target.requests[-1].body) == ("/errors", b"")
 
 
+@pytest.mark.parametrize(
+    ("uri", "error_uri", "goes_along"),
+    [
+        ("http://a.example/x", "http://a.example/y", True),
+        ("HTTPS://a.example/x", "https://A.example/y", True),
+        ("https://a.example/x", "http://a.example/y", False),
+        ("http://a.example/x", "https://a.example/y", False),
+        ("http://a.example/x", "http://b.example/y", False),
+        ("http://a.example/x", "http://a.example:8080/y", False),
+        ("http://a.example/x", "http://a.example.org/y", False),
+    ],
+)
+def test_headers_go_along_to_the_same_scheme_host_and_port_alone(
+    cursor: Cursor, uri: str, error_uri: str, goes_along: bool
+) -> None:
+    headers = {"Authorization": "Bearer abc"}
+    job = a_job(cursor, uri=uri, error_uri=error_uri, headers=headers)
+    cursor.execute("UPDATE work SET state = 'failed', finished_at = now() WHERE id = %s", (job.id,))
+    error_calls.begin(cursor, [str(job.id)])
+    born = error_call(cursor, job.id)
+    assert born is not None
+    assert born["spec"]["headers"] == (headers if goes_along else {})
+
+
 def test_no_error_call_is_made_for_one_that_is_tried_again_or_succeeded(
     caller: Caller, cursor: Cursor, target: Target
 ) -> None:
@@ -102,7 +129,7 @@ def test_a_job_that_is_retried_by_hand_and_fails_again_is_told_of_once(
     caller.perform_due()
     caller.perform_due()
     assert jobs.retry(cursor, account, job.id)
-    assert caller.perform_one().work.id == job.id
+    assert caller.perform_one().work.id == str(job.id)
     assert work_row(cursor, job.id).state == "failed"
     assert caller.perform_due() == []
     assert [seen.path for seen in target.requests] == ["/status/404", "/errors", "/status/404"]
@@ -132,7 +159,7 @@ def test_webhooks_are_told_of_success_and_of_failure_for_good_and_of_nothing_bet
 def test_nothing_is_recorded_of_a_job_whose_lease_was_lost(caller: Caller, cursor: Cursor, target: Target) -> None:
     job = a_job(cursor, uri=target.url("/status/404"), error_uri=target.url("/errors"))
     [piece] = caller.claim()
-    stale = piece._replace(work=piece.work._replace(lease_token=UUID(int=1)))
+    stale = piece._replace(work=piece.work._replace(lease_token=str(UUID(int=1))))
     assert caller.finish(caller.call([stale])) == set()
     assert (work_row(cursor, job.id).state, error_call(cursor, job.id), events(cursor)) == ("running", None, [])
 
@@ -144,6 +171,6 @@ def test_many_jobs_are_finished_as_one_batch_each_with_its_own_end(
     paths = ["/status/200", "/status/404", "/status/500", "/reset", "/html"] * 10
     ids = [a_job(cursor, account, uri=target.url(path), max_attempts=1).id for path in paths]
     ended = {item.work.id: item.attempt.state for item in caller.perform_due()}
-    assert [ended[id] for id in ids] == ["succeeded", "failed", "failed", "failed", "succeeded"] * 10
+    assert [ended[str(id)] for id in ids] == ["succeeded", "failed", "failed", "failed", "succeeded"] * 10
     assert inconsistent_work(cursor) == []
     assert len(events(cursor)) == 50

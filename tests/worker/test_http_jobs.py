@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
+from api.store import jobs
 from shared.database import Cursor, Database
 from shared.domain.instants import write_instant
 from shared.settings import Settings
 from shared.store import work
 from tests import performing, store_fixtures
 from tests.claiming import claim
-from tests.factories import a_job, an_ended
+from tests.factories import a_job, a_schedule, an_ended
 from tests.performing import Caller
 from tests.rows import attempts, work_row
 from tests.target import Target
@@ -168,11 +169,18 @@ def test_the_instant_it_was_scheduled_for_stays_the_same_when_it_is_tried_again(
     assert len({seen.header("idempotency-key") for seen in target.requests}) == 1
 
 
-def test_a_job_without_an_instant_says_none(caller: Caller, cursor: Cursor, target: Target) -> None:
-    a_job(cursor, uri=target.url())
-    cursor.execute("UPDATE work SET scheduled_for = NULL")
+def test_a_job_that_its_schedule_began_by_hand_says_when_that_was_at_each_attempt(
+    caller: Caller, cursor: Cursor, target: Target
+) -> None:
+    schedule = a_schedule(cursor)
+    call = a_job(cursor, schedule.account_id, uri=target.url("/status/500"), delay_seconds=3_600)
+    spec = call.spec | {"timeout_seconds": 5, "max_attempts": 2}
+    job = jobs.create(cursor, schedule.account_id, spec, trigger="manual", schedule_id=schedule.id)
+    assert job.scheduled_for is None
     caller.perform_one()
-    assert target.requests[0].header("roundsman-scheduled-for") is None
+    caller.perform_one(now=in_seconds(60))
+    told = [seen.header("roundsman-scheduled-for") for seen in target.requests]
+    assert told == [write_instant(job.created_at)] * 2
 
 
 @pytest.mark.parametrize(

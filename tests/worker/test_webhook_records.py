@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime
 from threading import Barrier
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -17,6 +16,7 @@ from tests.factories import a_delivery, a_webhook, an_account
 from tests.performing import Caller
 from tests.rows import attempts, inconsistent_work, work_row
 from tests.target import Target
+from worker import deliveries
 from worker.outbound import Outbound
 from worker.performer import Ended
 
@@ -101,14 +101,14 @@ def test_a_webhook_that_says_it_is_gone_is_disabled_at_once_with_all_that_waits_
     first, waiting, running = (a_delivery(cursor, gone) for _ in range(3))
     cursor.execute("UPDATE work SET due_at = now() + interval '1 hour' WHERE id = %s", (waiting,))
     answered, under_way = caller.claim()
-    assert (answered.work.id, under_way.work.id) == (first, running)
+    assert (answered.work.id, under_way.work.id) == (str(first), str(running))
     caller.finish(caller.call([answered]))
     assert is_enabled(cursor, gone) == (False, "it answered 410 Gone")
     row = work_row(cursor, first)
     assert (row.state, row.error, attempts(cursor, first)) == ("failed", "answered with status 410", [(1, "failed")])
     row = work_row(cursor, waiting)
     assert (row.state, row.error, attempts(cursor, waiting)) == ("canceled", "the webhook was disabled", [])
-    assert caller.finish(caller.call([under_way])) == {running}, "what is under way ends by itself"
+    assert caller.finish(caller.call([under_way])) == {str(running)}, "what is under way ends by itself"
     assert (work_row(cursor, running).state, attempts(cursor, running)) == ("failed", [(1, "failed")])
     assert told_of_disabling(cursor) == [
         (account, {"webhook_id": gone.id, "url": gone.url, "reason": "it answered 410 Gone"})
@@ -155,6 +155,35 @@ def test_a_webhook_is_disabled_once_however_many_say_that_it_is_gone(
     assert len(told_of_disabling(cursor)) == 1
 
 
+@pytest.mark.parametrize("mode", ["status/410", "status/500", "ok"])
+def test_an_answer_says_nothing_about_a_webhook_that_leads_elsewhere_by_now(
+    caller: Caller, cursor: Cursor, target: Target, mode: str
+) -> None:
+    webhook = a_webhook(cursor, url=target.url(f"/{mode}"))
+    has_failed_for(cursor, webhook, DISABLE_SECONDS + 60)
+    a_delivery(cursor, webhook)
+    answered = caller.call(caller.claim())
+    cursor.execute("UPDATE webhooks SET url = %s WHERE id = %s", (target.url("/new"), webhook.id))
+    since = failing_since(cursor, webhook)
+    assert len(caller.finish(answered)) == 1
+    assert (failing_since(cursor, webhook), is_enabled(cursor, webhook)) == (since, (True, None))
+
+
+def test_so_many_deliveries_are_canceled_with_their_webhook_and_the_rest_when_they_are_due(
+    caller: Caller, cursor: Cursor, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "MOST_CANCELED", 1)
+    webhook = a_webhook(cursor, url=target.url("/status/410"))
+    waiting = [a_delivery(cursor, webhook) for _ in range(2)]
+    cursor.execute("UPDATE work SET due_at = now() + interval '1 hour'")
+    a_delivery(cursor, webhook)
+    caller.perform_one()
+    assert [work_row(cursor, id).state for id in waiting] == ["canceled", "pending"]
+    cursor.execute("UPDATE work SET due_at = now() WHERE state = 'pending'")
+    caller.perform_one()
+    assert [work_row(cursor, id).error for id in waiting] == ["the webhook was disabled"] * 2
+
+
 def test_the_webhooks_of_others_keep_their_records(caller: Caller, cursor: Cursor, target: Target) -> None:
     gone, other = a_webhook(cursor, url=target.url("/status/410")), a_webhook(cursor, url=target.url("/status/500"))
     has_failed_for(cursor, other, 3_600)
@@ -192,7 +221,7 @@ def test_workers_that_learn_at_once_that_a_webhook_is_gone_disable_it_once(
     answered = caller.call(caller.claim())
     together = Barrier(2)
 
-    def finish(part: list[Ended]) -> set[UUID]:
+    def finish(part: list[Ended]) -> set[str]:
         together.wait(5)
         return caller.finish(part)
 

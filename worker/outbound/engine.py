@@ -5,6 +5,7 @@ import concurrent.futures
 import ssl
 import threading
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -13,10 +14,11 @@ import pycurl
 
 from shared.domain.addresses import Network
 from worker.outbound import failures
-from worker.outbound.exchange import MAX_BODY_BYTES, MAX_REDIRECTS, Request, Response, Unreachable
+from worker.outbound.exchange import MAX_BODY_BYTES, MAX_REDIRECTS, Answer, Request, Response, Unreachable
 from worker.outbound.message import problem
 from worker.outbound.multi import Multi
 from worker.outbound.redirects import redirected
+from worker.outbound.slots import Owner, Slots
 from worker.outbound.transfer import Transfer
 
 Result = TypeVar("Result")
@@ -64,7 +66,7 @@ class Outbound:
         if self._thread is not None:
             raise RuntimeError("these outbound calls were already started")
         self.loop = asyncio.new_event_loop()
-        self._slots = asyncio.Semaphore(self._concurrency)
+        self._slots = Slots(self._concurrency)
         self._multi = Multi(self.loop, kept_connections=self._concurrency, ended=self._ended)
         self._thread = threading.Thread(target=self.loop.run_forever, name="outbound", daemon=True)
         self._is_open = True
@@ -83,50 +85,48 @@ class Outbound:
         coroutine.close()
         raise RuntimeError("outbound calls are not running")
 
-    def call(
-        self, request: Request, timeout_seconds: float, then: Callable[[Response | Unreachable], Result]
-    ) -> "asyncio.Future[Result]":
-        """Make one call, following no redirects, and make something of its answer; on the loop's thread only.
+    def call(self, request: Request, timeout_seconds: float, then: Callable[[Answer], object]) -> Callable[[], None]:
+        """Make one call, following no redirects, and hand on its answer; on the loop's thread only.
 
-        It takes no slot: whoever calls so bounds how many there are. Without coroutines around it, a call costs some
-        3 of 40 microseconds less than with `send`.
+        `then` must not raise; it is called on the loop, never before this returns. What is returned drops the call and
+        its connection at once, and then nothing is handed on. It takes no slot: whoever calls so bounds how many there
+        are. Without coroutines and futures around it, a call costs some microseconds less than with `send`.
         """
         if (failure := problem(request)) is not None:
-            return self._answered(then, Unreachable(*failure, 0))
+            return self.loop.call_soon(then, Unreachable(*failure, 0)).cancel
         return self._begin(request, self.loop.time() + timeout_seconds, timeout_seconds, then)
 
-    async def send(self, request: Request, timeout_seconds: float) -> Response | Unreachable:
+    async def send(self, request: Request, timeout_seconds: float, owner: Owner = None) -> Answer:
         """Make the call; after `timeout_seconds`, waiting for a slot included, it is over in any case.
 
-        `elapsed_ms` of a Response is the time of the call itself, without the wait for a slot. Cancelling the
-        task drops the call and its connection at once.
+        No `owner` has all the slots. `elapsed_ms` of a Response is the time of the call itself, without the wait for
+        a slot. Cancelling the task drops the call and its connection at once.
         """
         arrived = self.loop.time()
         deadline = arrived + timeout_seconds
         if (failure := problem(request)) is not None:
             return Unreachable(*failure, 0)
         try:
-            if self._slots.locked():
-                async with asyncio.timeout_at(deadline):
-                    await self._slots.acquire()
-            else:
-                await self._slots.acquire()
+            async with asyncio.timeout_at(deadline):
+                await self._slots.take(owner)
         except TimeoutError:
-            return Unreachable(*failures.timed_out(timeout_seconds), self._milliseconds_since(arrived))
+            return Unreachable(*failures.no_place(timeout_seconds), self._milliseconds_since(arrived))
         try:
-            return await self._follow(request, deadline, timeout_seconds)
+            return await self._follow(request, deadline)
         finally:
-            self._slots.release()
+            self._slots.give_back(owner)
 
-    async def _follow(self, request: Request, deadline: float, timeout_seconds: float) -> Response | Unreachable:
+    async def _follow(self, request: Request, deadline: float) -> Answer:
         """The call and the redirects it is to follow, which all share its allowance and its slot."""
         begun = self.loop.time()
+        timeout_seconds = deadline - begun
         for _ in range(MAX_REDIRECTS + 1):
-            under_way = self._begin(request, deadline, timeout_seconds, _as_it_is)
+            arrival: asyncio.Future[Answer] = self.loop.create_future()
+            drop = self._begin(request, deadline, timeout_seconds, arrival.set_result)
             try:
-                answer = await under_way
+                answer = await arrival
             except asyncio.CancelledError:
-                self._drop(under_way)
+                drop()
                 raise
             answer = answer._replace(elapsed_ms=self._milliseconds_since(begun))
             onward = redirected(request, answer) if isinstance(answer, Response) else None
@@ -142,33 +142,25 @@ class Outbound:
         request: Request,
         deadline: float,
         timeout_seconds: float,
-        then: Callable[[Response | Unreachable], Result],
-    ) -> "asyncio.Future[Result]":
+        then: Callable[[Answer], object],
+    ) -> Callable[[], None]:
         now = self.loop.time()
         left_ms = int((deadline - now) * 1_000)
         if left_ms < 1:  # a request that cannot be answered in time is better not sent
-            return self._answered(then, Unreachable(*failures.timed_out(timeout_seconds), 0))
+            return self.loop.call_soon(then, Unreachable(*failures.timed_out(timeout_seconds), 0)).cancel
         transfer = self._idle.pop() if self._idle else self._new_transfer()
         transfer.begin(request, timeout_ms=left_ms, timeout_seconds=timeout_seconds)
-        call = _Call(transfer, self.loop.create_future(), then, begun_at=now, overdue_at=deadline + BELT_SECONDS)
+        call = _Call(transfer, then, begun_at=now, overdue_at=deadline + BELT_SECONDS)
         self._multi.add(transfer.curl)
         self._in_flight[transfer.curl] = call
         if self._belt is None:
             self._belt = self.loop.call_later(BELT_CHECK_SECONDS, self._end_overdue)
-        return call.future
+        return partial(self._drop, call)
 
-    def _answered(
-        self, then: Callable[[Response | Unreachable], Result], answer: Unreachable
-    ) -> "asyncio.Future[Result]":
-        future: asyncio.Future[Result] = self.loop.create_future()
-        future.set_result(then(answer))
-        return future
-
-    def _drop(self, future: "asyncio.Future[Any]") -> None:
-        """Take out the call that nobody waits for any more; its connection is closed."""
-        for curl, call in list(self._in_flight.items()):
-            if call.future is future:
-                self._take_out(curl)
+    def _drop(self, call: "_Call") -> None:
+        """Take out a call that nobody waits for any more, if it is still under way; its connection is closed."""
+        if self._in_flight.get(call.transfer.curl) is call:
+            self._take_out(call.transfer.curl)
 
     def _new_transfer(self) -> Transfer:
         return Transfer(
@@ -185,11 +177,7 @@ class Outbound:
         call = self._in_flight[curl]
         answer = call.transfer.outcome(code, self._milliseconds_since(call.begun_at))
         self._take_out(curl)
-        if not call.future.done():
-            try:
-                call.future.set_result(call.then(answer))
-            except Exception as error:  # noqa: BLE001 (whoever waits for the call is who has to know)
-                call.future.set_exception(error)
+        call.then(answer)
 
     def _take_out(self, curl: pycurl.Curl) -> None:
         self._multi.remove(curl)
@@ -244,23 +232,17 @@ class Outbound:
 class _Call:
     """What the loop knows of a transfer under way."""
 
-    __slots__ = ("begun_at", "future", "overdue_at", "then", "transfer")
+    __slots__ = ("begun_at", "overdue_at", "then", "transfer")
 
     def __init__(
         self,
         transfer: Transfer,
-        future: "asyncio.Future[Any]",
-        then: Callable[[Response | Unreachable], Any],
+        then: Callable[[Answer], object],
         *,
         begun_at: float,
         overdue_at: float,
     ) -> None:
         self.transfer = transfer
-        self.future = future
         self.then = then
         self.begun_at = begun_at
         self.overdue_at = overdue_at
-
-
-def _as_it_is(answer: Response | Unreachable) -> Response | Unreachable:
-    return answer

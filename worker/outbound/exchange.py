@@ -11,6 +11,7 @@ Reason = Literal[
     "address_not_allowed",
     "invalid_url",
     "protocol",
+    "service_busy",  # the fault is ours: no call was made
 ]
 
 MAX_BODY_BYTES: Final = 1_048_576
@@ -49,3 +50,6 @@ class Unreachable(NamedTuple):
     reason: Reason
     detail: str
     elapsed_ms: int
+
+
+Answer = Response | Unreachable

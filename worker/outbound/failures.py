@@ -15,6 +15,7 @@ HEADERS_TOO_LARGE: Final[Failure] = ("protocol", "the answer has more than 100 h
 TOO_MANY_REDIRECTS: Final[Failure] = ("protocol", f"there were more than {MAX_REDIRECTS} redirects")
 REFUSED: Final[Failure] = ("refused", "the connection was refused")
 RESET: Final[Failure] = ("reset", "the connection was closed before the answer was complete")
+NO_SOCKET_LEFT: Final[Failure] = ("service_busy", "this service had no socket left for the call")
 
 _UNREACHABLE_HOST: Final[Failure] = ("refused", "the host could not be reached")
 _HANDSHAKE: Final[Failure] = ("tls", "no TLS connection could be made")
@@ -37,6 +38,9 @@ _BY_CODE: Final[dict[int, Failure]] = {
     pycurl.E_PEER_FAILED_VERIFICATION: _CERTIFICATE,
     pycurl.E_SSL_ISSUER_ERROR: _CERTIFICATE,
     pycurl.E_SSL_CACERT_BADFILE: ("tls", "the certificates that this service trusts could not be read"),
+    pycurl.E_UNSUPPORTED_PROTOCOL: _NO_HTTP,  # of an answer: HTTP/0.9
+    pycurl.E_FTP_WEIRD_SERVER_REPLY: _NO_HTTP,  # since long not of FTP alone
+    pycurl.E_OUT_OF_MEMORY: NO_SOCKET_LEFT,
     pycurl.E_BAD_CONTENT_ENCODING: ("protocol", "the answer is encoded in a way that was not asked for"),
 }
 
@@ -59,7 +63,16 @@ def explain(code: int, os_errno: int, timeout_seconds: float) -> Failure:
         return timed_out(timeout_seconds)
     if code == pycurl.E_COULDNT_CONNECT:
         return _BY_ERRNO.get(os_errno, REFUSED)
-    return _BY_CODE.get(code, _NO_HTTP)
+    return _BY_CODE.get(code, ("protocol", f"the call failed in a way that is not known here (libcurl error {code})"))
+
+
+def no_place(waited_seconds: float) -> Failure:
+    """The failure of a call that could not be begun within its allowance, because so many others were under way.
+
+    >>> no_place(30)
+    ('service_busy', 'this service had no place for the call within 30 s')
+    """
+    return "service_busy", f"this service had no place for the call within {max(0.1, round(waited_seconds, 1)):g} s"
 
 
 def timed_out(timeout_seconds: float) -> Failure:

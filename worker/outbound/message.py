@@ -26,10 +26,10 @@ def problem(request: Request) -> Failure | None:
     return None
 
 
-def header_lines(headers: Sequence[tuple[str, str]]) -> list[bytes]:
-    """The headers as libcurl takes them, without those that it would add on its own.
+def header_lines(headers: Sequence[tuple[str, str]], own_headers: Sequence[tuple[str, str]] = ()) -> list[bytes]:
+    """The headers as libcurl takes them, without those that it would add on its own; our own ones are never empty.
 
-    >>> header_lines([("X-Empty", ""), ("Content-Type", "text/plain")])
+    >>> header_lines([("X-Empty", "")], [("Content-Type", "text/plain")])
     [b'X-Empty;', b'Content-Type: text/plain', b'Expect:', b'Accept-Encoding: identity']
     """
     names = {name.lower() for name, _ in headers}
@@ -38,6 +38,9 @@ def header_lines(headers: Sequence[tuple[str, str]]) -> list[bytes]:
         (f"{name}: {text}" if (text := value.strip()) else f"{name};").encode("latin-1")
         for name, value in headers
     ]
+    for name, value in own_headers:
+        names.add(name.lower())
+        lines.append(f"{name}: {value}".encode("latin-1"))
     lines.append(b"Expect:")  # otherwise a large body waits for a 100 Continue
     if "accept-encoding" not in names:
         lines.append(b"Accept-Encoding: identity")

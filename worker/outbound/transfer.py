@@ -17,8 +17,7 @@ from worker.outbound.message import MAX_HEADER_BYTES, final_headers, header_line
 MAX_HEADER_BYTES_IN_ALL: Final = MAX_HEADER_BYTES * 4
 
 HTTP_AND_HTTPS: Final = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
-# A family this machine does not speak, or none left: the same to libcurl as a host that cannot be reached.
-NO_SOCKET: Final = (errno.EAFNOSUPPORT, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+NONE_LEFT: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 # Set once for the life of the handle. What is not here stays at libcurl's default: no cookies, no netrc, no
 # decompression, no Alt-Svc or HSTS memory, certificates verified, and no redirect followed: libcurl would take
@@ -44,6 +43,7 @@ class Transfer:
         self._allow = allow
         self._max_body_bytes = max_body_bytes
         self._timeout_seconds = 0.0
+        self._shape: tuple[str, str, bool, bool] | None = None  # what of the latest request is on the handle
         self.forget()
         self.curl = pycurl.Curl()
         for option, value in FIXED_OPTIONS:
@@ -65,29 +65,41 @@ class Transfer:
         self._truncated = False
         self._address_was_refused = False
         self._address_was_tried = False
+        self._had_no_socket = False
 
     def begin(self, request: Request, *, timeout_ms: int, timeout_seconds: float) -> None:
-        """Put the request on the handle; every option that differs between calls is set here, every time.
+        """Put the request on the handle; every option that differs between calls is set here.
 
         `timeout_ms` is what libcurl has left for everything, name look-up included; `timeout_seconds` is the
         whole allowance, for the sentence that says it ran out.
         """
         self._timeout_seconds = timeout_seconds
         setopt = self.curl.setopt
-        setopt(pycurl.URL, request.url)
         setopt(pycurl.TIMEOUT_MS, timeout_ms)
-        setopt(pycurl.FRESH_CONNECT, request.on_fresh_connection)
-        method, body = request.method, request.body
+        setopt(pycurl.HTTPHEADER, header_lines(request.headers, request.own_headers))
+        body = request.body
+        carries_body = bool(body) or request.method in ("POST", "PUT", "PATCH")
+        shape = (request.url, request.method, carries_body, request.on_fresh_connection)
+        if shape != self._shape:  # the calls of a host are mostly alike, and each option costs half a microsecond
+            self._shape = None
+            self._take_shape(*shape)
+            self._shape = shape
+        if carries_body:
+            setopt(pycurl.POSTFIELDS, body)
+
+    def _take_shape(self, url: str, method: str, carries_body: bool, on_fresh_connection: bool) -> None:
+        setopt = self.curl.setopt
+        setopt(pycurl.URL, url)
+        setopt(pycurl.FRESH_CONNECT, on_fresh_connection)
         setopt(pycurl.HTTPGET, 1)  # first, for it takes back what a HEAD or a POST before has set
         native = "GET"
-        if body or method in ("POST", "PUT", "PATCH"):
-            setopt(pycurl.POSTFIELDS, body)
+        if carries_body:
+            setopt(pycurl.POST, 1)
             native = "POST"
         elif method == "HEAD":
             setopt(pycurl.NOBODY, 1)
             native = "HEAD"
         setopt(pycurl.CUSTOMREQUEST, None if method == native else method)
-        setopt(pycurl.HTTPHEADER, header_lines(request.headers + request.own_headers))
 
     def outcome(self, code: int, elapsed_ms: int) -> Response | Unreachable:
         """What came of the call that libcurl ended with this code; 0 is success."""
@@ -101,11 +113,16 @@ class Transfer:
         return Response(status, headers, b"".join(self._chunks), self._truncated, elapsed_ms)
 
     def _failure(self, code: int) -> failures.Failure:
-        if code == pycurl.E_COULDNT_CONNECT and self._address_was_refused and not self._address_was_tried:
-            return failures.ADDRESS_NOT_ALLOWED
+        os_errno = self.curl.getinfo(pycurl.OS_ERRNO)
+        if code == pycurl.E_COULDNT_CONNECT:
+            # A connect that was tried leaves an errno; without, pycurl had no descriptor for its copy of our socket.
+            if self._had_no_socket or (self._address_was_tried and os_errno == 0):
+                return failures.NO_SOCKET_LEFT
+            if self._address_was_refused and not self._address_was_tried:
+                return failures.ADDRESS_NOT_ALLOWED
         if self._header_bytes > MAX_HEADER_BYTES_IN_ALL:
             return failures.HEADERS_TOO_LARGE
-        return failures.explain(code, self.curl.getinfo(pycurl.OS_ERRNO), self._timeout_seconds)
+        return failures.explain(code, os_errno, self._timeout_seconds)
 
     def _on_connect(self, _purpose: int, address: Any) -> "_Lent | int":
         """Give libcurl a socket for this address, the real one after every resolution, or refuse it."""
@@ -115,7 +132,9 @@ class Transfer:
         try:
             opened = socket.socket(address.family, address.socktype, address.protocol)
         except OSError as error:
-            if error.errno not in NO_SOCKET:
+            if error.errno in NONE_LEFT:
+                self._had_no_socket = True
+            elif error.errno != errno.EAFNOSUPPORT:  # to libcurl, a host that cannot be reached
                 raise
             return int(pycurl.SOCKET_BAD)
         self._address_was_tried = True

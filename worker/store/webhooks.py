@@ -1,6 +1,6 @@
 """Webhooks as their deliveries need them, and the record of how those went."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -73,9 +73,8 @@ def events(cursor: Cursor, asked: set[tuple[int, UUID]]) -> tuple[dict[UUID, Eve
 NOTE = """
 WITH noted AS (
     SELECT webhooks.id, verdicts.is_taken
-    FROM unnest(%(taken)s::bigint[] || %(refused)s::bigint[]) AS ids (id)
-    JOIN webhooks ON webhooks.id = ids.id
-    CROSS JOIN LATERAL (SELECT ids.id = ANY(%(taken)s::bigint[]) AS is_taken) AS verdicts
+    FROM unnest(%(ids)s::bigint[], %(urls)s::text[], %(taken)s::boolean[]) AS verdicts (id, url, is_taken)
+    JOIN webhooks ON webhooks.id = verdicts.id AND webhooks.url = verdicts.url
     WHERE (webhooks.failing_since IS NOT NULL) = verdicts.is_taken
     ORDER BY webhooks.id
     FOR NO KEY UPDATE OF webhooks
@@ -86,11 +85,21 @@ FROM noted
 WHERE webhooks.id = noted.id
 """
 
+Receiver = tuple[int, str]  # a webhook, and the URL that it had when it was told
 
-def note(cursor: Cursor, *, taken: Sequence[int], refused: Sequence[int]) -> None:
+
+def note(cursor: Cursor, *, taken: Set[Receiver], refused: Set[Receiver]) -> None:
     """Note since when a webhook has refused everything; one success makes its record clean."""
     if taken or refused:
-        cursor.execute(NOTE, {"taken": array(taken), "refused": array(refused)})
+        receivers = sorted(taken | refused)
+        cursor.execute(
+            NOTE,
+            {
+                "ids": array(id for id, _ in receivers),
+                "urls": array(url for _, url in receivers),
+                "taken": array(receiver in taken for receiver in receivers),
+            },
+        )
 
 
 # Past what another worker has in its hands: it holds its deliveries and waits for the webhook that we hold.
@@ -100,6 +109,7 @@ WITH pending_deliveries AS (
     FROM work
     WHERE webhook_id = ANY(%(webhook_ids)s::bigint[]) AND state = 'pending'
     ORDER BY id
+    LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )
 UPDATE work
@@ -109,38 +119,50 @@ WHERE work.id = pending_deliveries.id
 """
 
 
-def cancel_pending(cursor: Cursor, webhook_ids: Sequence[int], reason: str) -> None:
-    """Cancel what waits to be delivered to these; what is under way ends, and is not tried again."""
+def cancel_pending(cursor: Cursor, webhook_ids: Sequence[int], reason: str, *, limit: int) -> None:
+    """Cancel so much of what waits to be delivered to these; the rest, and what is under way, ends by itself."""
     if webhook_ids:
-        cursor.execute(CANCEL_PENDING, {"webhook_ids": array(webhook_ids), "reason": reason})
+        cursor.execute(CANCEL_PENDING, {"webhook_ids": array(webhook_ids), "reason": reason, "limit": limit})
 
 
 DISABLE = """
+WITH lost_webhooks AS (
+    SELECT webhooks.id, verdicts.is_gone
+    FROM unnest(%(ids)s::bigint[], %(urls)s::text[], %(gone)s::boolean[]) AS verdicts (id, url, is_gone)
+    JOIN webhooks ON webhooks.id = verdicts.id AND webhooks.url = verdicts.url
+    WHERE webhooks.enabled
+      AND (verdicts.is_gone OR webhooks.failing_since <= now() - make_interval(secs => %(failing_seconds)s))
+    ORDER BY webhooks.id
+    FOR NO KEY UPDATE OF webhooks
+)
 UPDATE webhooks
 SET enabled = false,
     disabled_at = now(),
     updated_at = now(),
     disabled_reason = CASE
-        WHEN id = ANY(%(gone)s::bigint[]) THEN 'it answered 410 Gone'
+        WHEN is_gone THEN 'it answered 410 Gone'
         ELSE to_char(failing_since AT TIME ZONE 'UTC', '"every attempt has failed since" YYYY-MM-DD"T"HH24:MI:SS"Z"')
     END
-WHERE enabled
-  AND (
-      id = ANY(%(gone)s::bigint[])
-      OR (
-          id = ANY(%(failing)s::bigint[])
-          AND failing_since <= now() - make_interval(secs => %(failing_seconds)s)
-      )
-  )
-RETURNING id, account_id, url, disabled_reason
+FROM lost_webhooks
+WHERE webhooks.id = lost_webhooks.id
+RETURNING webhooks.id, account_id, url, disabled_reason
 """
 
 
 def disable(
-    cursor: Cursor, *, gone: Sequence[int], failing: Sequence[int], failing_seconds: float
+    cursor: Cursor, *, gone: Set[Receiver], failing: Set[Receiver], failing_seconds: float
 ) -> list[DisabledWebhook]:
     """Disable those that are gone, and those of the failing that have failed for so long."""
     if not gone and not failing:
         return []
-    cursor.execute(DISABLE, {"gone": array(gone), "failing": array(failing), "failing_seconds": failing_seconds})
+    receivers = sorted(gone | failing)
+    cursor.execute(
+        DISABLE,
+        {
+            "ids": array(id for id, _ in receivers),
+            "urls": array(url for _, url in receivers),
+            "gone": array(receiver in gone for receiver in receivers),
+            "failing_seconds": failing_seconds,
+        },
+    )
     return [DisabledWebhook(*row) for row in cursor.fetchall()]

@@ -7,15 +7,17 @@ from uuid import uuid4
 from flask import Blueprint, Response
 
 from api.auth import caller
+from api.compat import listing
 from api.compat.automated_qa.keys import DELETED
 from api.compat.input import Lenient, read_input
-from api.compat.listing import objects_of
 from api.creating import Answer, create
 from api.errors import NotFound
 from api.routes.checklists import NO_CHECKLIST
 from api.schemas.checklists import ChecklistInput as OwnInput
 from api.schemas.fields import Url
 from api.services import services
+from api.store import automated_qa
+from api.store.automated_qa import ListedChecklist
 from shared.database import Cursor, Transaction
 from shared.store import checklists
 from shared.store.checklists import Checklist, Definition
@@ -29,12 +31,9 @@ class ChecklistInput(Lenient):
 
 @blueprint.get("/checklists")
 def list_checklists() -> Response:
-    account_id = caller().account_id
     with services().database.reading() as cursor:
-        shown = objects_of(
-            lambda last, limit: checklists.page(cursor, account_id, after=last.id if last else 0, limit=limit),
-            lambda row: _object(row) if row.worker_url is not None else None,
-        )
+        rows = automated_qa.checklists(cursor, caller().account_id, limit=listing.MOST_OBJECTS)
+    shown = [_object(row) for row in rows]
     return Answer({"data": {"checklists": shown}}).response()
 
 
@@ -65,7 +64,9 @@ def update_checklist(checklist_id: int) -> Response:
 def delete_checklist(checklist_id: int) -> Response:
     with services().database.transaction() as transaction:
         existing_checklist(transaction.cursor, checklist_id)
-        _, canceled = checklists.delete(transaction.cursor, caller().account_id, checklist_id)
+        was_there, canceled = checklists.delete(transaction.cursor, caller().account_id, checklist_id)
+        if not was_there:
+            raise NotFound(NO_CHECKLIST)
         transaction.after_commit(lambda: services().bell.announce(canceled))
     return Answer(DELETED).response()
 
@@ -86,5 +87,5 @@ def _new_definition(worker_url: str) -> Definition:
     return Definition(**({"flows": None, "queue": None} | own))
 
 
-def _object(checklist: Checklist) -> dict[str, Any]:
+def _object(checklist: Checklist | ListedChecklist) -> dict[str, Any]:
     return {"id": checklist.id, "workerUrl": checklist.worker_url}

@@ -31,6 +31,7 @@ NOT_FOUND = (
     },
 )
 OUR_TROUBLE = 5000
+TOO_MANY_REQUESTS = 429
 
 
 class RunFailed(Problem):
@@ -47,7 +48,7 @@ class RunTooSlow(Problem):
 
 def write_problem(problem: Problem) -> Response:
     """The problem in their form, which tells no details of a request that is wrong."""
-    if problem.status >= 500:
+    if problem.status >= 500 or problem.status == TOO_MANY_REQUESTS:
         error = {"code": OUR_TROUBLE, "message": "The request could not be served.", "cause": problem.detail}
         return _response(problem.status, error)
     if problem.status == 401:

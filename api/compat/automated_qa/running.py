@@ -17,9 +17,11 @@ from api.routes.runs import ring_for
 from api.services import services
 from api.store import runs
 from api.store.runs import Run
-from shared.database import Transaction
+from api.waiting_for_work import wait_until_ended
+from shared.database import Cursor, Transaction
 from shared.domain.json_value import Json, written
 from shared.domain.snapshot import equal
+from shared.errors import DatabaseUnavailable
 from shared.store import snapshots, work
 from shared.store.snapshots import Snapshot
 
@@ -45,27 +47,30 @@ def run_checklist(checklist_id: int) -> Response:
         transaction.after_commit(lambda: ring_for(run))
         return Answer({"run_id": str(run.id), "timeout_seconds": checklist.timeout_seconds})
 
-    begun = create(creation).body
-    run = _ended(account_id, UUID(begun["run_id"]), begun["timeout_seconds"] + SLACK_SECONDS)
-    flows = _flows_of(run)
-    in_force = _in_force(account_id, checklist_id) if _has_a_miss(flows) else {}
+    # A place to wait is taken before anything is begun: without one there is no answer to give.
+    with services().waiting_requests.taken(account_id):
+        begun = create(creation).body
+        run_id = UUID(begun["run_id"])
+        wait_until_ended(run_id, begun["timeout_seconds"] + SLACK_SECONDS)
+    try:
+        with services().database.reading() as cursor:
+            run = _ended(cursor, account_id, run_id)
+            flows = _flows_of(run)
+            in_force = _in_force(cursor, account_id, checklist_id) if _has_a_miss(flows) else {}
+    except DatabaseUnavailable:
+        raise RunTooSlow(f"the database is out of reach; run {run_id} goes on") from None
     texts = (run.result or {}).get("texts", [])
     shown = [_flow(flow, texts[place] if place < len(texts) else [], in_force) for place, flow in enumerate(flows)]
     return Answer({"data": {"flows": shown}}).response()
 
 
-def _ended(account_id: int, run_id: UUID, seconds: float) -> Run:
-    def look() -> Run | None:
-        with services().database.reading() as cursor:
-            run = runs.get(cursor, account_id, run_id)
-        if run is None:
-            raise NotFound("the run was deleted while it was waited for")
-        return run if run.state in work.TERMINAL else None
-
-    ended = services().finished.wait(run_id, look, seconds)
-    if ended is None:
+def _ended(cursor: Cursor, account_id: int, run_id: UUID) -> Run:
+    run = runs.get(cursor, account_id, run_id)
+    if run is None:
+        raise NotFound("the run was deleted while it was waited for")
+    if run.state not in work.TERMINAL:
         raise RunTooSlow(f"run {run_id} has not ended in time; it goes on")
-    return ended
+    return run
 
 
 def _flows_of(run: Run) -> list[dict[str, Any]]:
@@ -79,9 +84,8 @@ def _has_a_miss(flows: list[dict[str, Any]]) -> bool:
     return any(flow["summary"]["miss"] for flow in flows)
 
 
-def _in_force(account_id: int, checklist_id: int) -> InForce:
-    with services().database.reading() as cursor:
-        found = snapshots.in_force(cursor, account_id, checklist_id)
+def _in_force(cursor: Cursor, account_id: int, checklist_id: int) -> InForce:
+    found = snapshots.in_force(cursor, account_id, checklist_id)
     return {(snapshot.flow, snapshot.name): snapshot for snapshot in found}
 
 

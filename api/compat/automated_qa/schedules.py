@@ -6,20 +6,21 @@ from typing import Any
 from flask import Blueprint, Response
 
 from api.auth import caller
+from api.compat import listing
 from api.compat.automated_qa.checklists import existing_checklist
 from api.compat.automated_qa.keys import DELETED
 from api.compat.definitions import changed_definition
 from api.compat.input import Lenient, read_input
-from api.compat.listing import objects_of
 from api.creating import Answer, create
 from api.errors import InvalidInput, NotFound
-from api.routes.schedules import NO_SCHEDULE
+from api.routes.schedules import NO_SCHEDULE, told_refusals
 from api.scheduling import definition_of, replaced_start, rhythm_of
-from api.schemas.fields import Integer, Text, check_cron
-from api.schemas.schedules import MOST_ID
+from api.schemas.checks import check_cron
+from api.schemas.fields import MOST_ID, Integer, Text
 from api.schemas.schedules import ScheduleInput as OwnInput
 from api.services import services
-from api.store import schedules
+from api.store import automated_qa, schedules
+from api.store.automated_qa import ListedSchedule
 from shared.database import Transaction
 from shared.store.schedules import Schedule
 
@@ -38,12 +39,9 @@ class ScheduleInput(Lenient):
 
 @blueprint.get("/schedules")
 def list_schedules() -> Response:
-    account_id = caller().account_id
     with services().database.reading() as cursor:
-        shown = objects_of(
-            lambda last, limit: schedules.page(cursor, account_id, after=last.id if last else 0, limit=limit),
-            lambda row: _object(row) if _is_shown(row) else None,
-        )
+        rows = automated_qa.schedules(cursor, caller().account_id, limit=listing.MOST_OBJECTS)
+    shown = [_object(row) for row in rows]
     return Answer({"data": {"schedules": shown}}).response()
 
 
@@ -56,9 +54,10 @@ def create_schedule() -> Response:
         existing_checklist(cursor, given["checklist_id"])
         own = OwnInput().load(given)
         _, start = rhythm_of(own, schedules.now(cursor))
-        schedule = schedules.create(
-            cursor, caller().account_id, definition_of(own), anchor=start.anchor, next_run_at=start.next_run_at
-        )
+        with told_refusals():
+            schedule = schedules.create(
+                cursor, caller().account_id, definition_of(own), anchor=start.anchor, next_run_at=start.next_run_at
+            )
         schedules.tell_schedulers(cursor)
         return Answer({"data": {"schedule": _object(schedule)}}, 201)
 
@@ -81,14 +80,15 @@ def update_schedule(schedule_id: int) -> Response:
         definition = changed_definition(before, **changes)
         said = {name: value for name, value in asdict(definition).items() if value is not None}
         start = replaced_start(said, before, schedules.now(cursor))
-        after = schedules.replace(
-            cursor,
-            caller().account_id,
-            schedule_id,
-            definition,
-            anchor=start.anchor,
-            next_run_at=start.next_run_at,
-        )
+        with told_refusals():
+            after = schedules.replace(
+                cursor,
+                caller().account_id,
+                schedule_id,
+                definition,
+                anchor=start.anchor,
+                next_run_at=start.next_run_at,
+            )
         schedules.tell_schedulers(cursor)
     return Answer({"data": {"schedule": _object(after)}}).response()
 
@@ -108,5 +108,5 @@ def _is_shown(schedule: Schedule) -> bool:
     return schedule.kind == "run" and schedule.cron is not None and schedule.timezone == "UTC"
 
 
-def _object(schedule: Schedule) -> dict[str, Any]:
+def _object(schedule: Schedule | ListedSchedule) -> dict[str, Any]:
     return {"id": schedule.id, "checklistId": schedule.checklist_id, "cron": schedule.cron}

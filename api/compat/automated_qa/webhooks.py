@@ -5,16 +5,19 @@ from typing import Any
 
 from flask import Blueprint, Response
 
+from api import deleting_webhooks
 from api.auth import caller
+from api.compat import listing
 from api.compat.automated_qa.keys import DELETED
 from api.compat.input import Lenient, read_input
-from api.compat.listing import objects_of
 from api.creating import Answer, create
+from api.deleting_webhooks import NO_WEBHOOK
 from api.errors import InvalidInput, NotFound
-from api.routes.webhooks import NO_WEBHOOK, new_sealed_secret
+from api.routes.webhooks import new_sealed_secret
 from api.schemas.fields import Url, Word
 from api.services import services
-from api.store import webhooks
+from api.store import automated_qa, deliveries, webhooks
+from api.store.automated_qa import ListedWebhook
 from api.store.webhooks import Definition, Webhook
 from shared.database import Cursor, Transaction
 from shared.domain.webhook_formats import AUTOMATED_QA, AUTOMATED_QA_TYPES
@@ -36,11 +39,9 @@ class WebhookInput(Lenient):
 
 @blueprint.get("/webhooks")
 def list_webhooks() -> Response:
-    account_id = caller().account_id
     with services().database.reading() as cursor:
-        shown = objects_of(
-            lambda last, limit: webhooks.page(cursor, account_id, after=last.id if last else 0, limit=limit), _object
-        )
+        rows = automated_qa.webhooks(cursor, caller().account_id, limit=listing.MOST_OBJECTS)
+    shown = [_object(row) for row in rows]
     return Answer({"data": {"webhooks": shown}}).response()
 
 
@@ -67,6 +68,9 @@ def update_webhook(webhook_id: int) -> Response:
     """Another URL, another event, or both. It is enabled by that: this client knows no other way to ask for it."""
     changes = read_input(WebhookUpdate())
     with services().database.transaction() as transaction:
+        if "url" in changes:  # deliveries before their webhook, as everybody locks them
+            deliveries.lead_to(transaction.cursor, caller().account_id, webhook_id, changes["url"])
+        webhooks.lock(transaction.cursor, caller().account_id, webhook_id)
         before = _existing_webhook(transaction.cursor, webhook_id)
         if not changes:
             raise InvalidInput("eventType or url must be given")
@@ -83,10 +87,9 @@ def update_webhook(webhook_id: int) -> Response:
 
 @blueprint.delete("/webhooks/<id:webhook_id>")
 def delete_webhook(webhook_id: int) -> Response:
-    with services().database.transaction() as transaction:
-        _existing_webhook(transaction.cursor, webhook_id)
-        _, canceled = webhooks.delete(transaction.cursor, caller().account_id, webhook_id)
-        transaction.after_commit(lambda: services().bell.announce(canceled))
+    with services().database.reading() as cursor:
+        _existing_webhook(cursor, webhook_id)
+    deleting_webhooks.delete_webhook(webhook_id)
     return Answer(DELETED).response()
 
 
@@ -97,7 +100,7 @@ def _existing_webhook(cursor: Cursor, webhook_id: int) -> Webhook:
     return webhook
 
 
-def _object(webhook: Webhook) -> dict[str, Any] | None:
+def _object(webhook: Webhook | ListedWebhook) -> dict[str, Any] | None:
     """None for a webhook that another client made, or has given other events since."""
     theirs = [name for name, ours in AUTOMATED_QA_TYPES.items() if webhook.event_types == [ours]]
     if webhook.format != AUTOMATED_QA or not theirs:

@@ -2,10 +2,12 @@
 our own interface."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from shared.database import Database
 from tests.api.compat import automated_qa_client
 from tests.api.compat.automated_qa_client import (
     BAD_REQUEST,
@@ -26,6 +28,7 @@ from tests.api.compat.automated_qa_client import (
 )
 from tests.api.compat.calling import SystemClient
 from tests.api_client import ApiClient
+from tests.concurrency import wait_until_blocked
 
 client = automated_qa_client.client
 plain = automated_qa_client.plain
@@ -236,7 +239,65 @@ def test_a_repeated_request_with_its_idempotency_key_creates_once(plain: SystemC
 def test_a_long_list_is_told_whole_up_to_a_bound(plain: SystemClient, monkeypatch: pytest.MonkeyPatch) -> None:
     made_here = [made(plain, "/checklists", workerUrl=WORKER) for _ in range(5)]
     plain.api.make_checklist(queue="q")
-    monkeypatch.setattr("api.compat.listing.ROWS_AT_ONCE", 2)
     assert plain.get("/checklists")["data"]["checklists"] == made_here
     monkeypatch.setattr("api.compat.listing.MOST_OBJECTS", 3)
     assert plain.get("/checklists")["data"]["checklists"] == made_here[:3]
+
+
+def test_a_schedule_of_a_checklist_that_is_deleted_just_now_is_not_found(
+    plain: SystemClient, database: Database
+) -> None:
+    checklist, other = (made(plain, "/checklists", workerUrl=WORKER) for _ in range(2))
+    schedule = made(plain, "/schedules", checklistId=other["id"], cron="0 0 * * *")
+    with ThreadPoolExecutor(2) as pool:
+        with database.transaction() as transaction:
+            transaction.cursor.execute("DELETE FROM checklists WHERE id = %(id)s", checklist)
+            making = pool.submit(
+                plain.for_another_thread().call,
+                "POST",
+                "/schedules",
+                {"checklistId": checklist["id"], "cron": "0 0 * * *"},
+            )
+            changing = pool.submit(
+                plain.for_another_thread().call,
+                "PUT",
+                f"/schedules/{schedule['id']}",
+                {"checklistId": checklist["id"]},
+            )
+            wait_until_blocked(database, 2)
+        for answer in (making.result(10), changing.result(10)):
+            refused(answer, 404, NOT_FOUND)
+
+
+def test_two_changes_of_a_webhook_at_the_same_time_are_both_made(plain: SystemClient, database: Database) -> None:
+    webhook = made(plain, "/webhooks", url=WORKER, eventType="SCHEDULED_CHECKLIST_START")
+    path = f"/webhooks/{webhook['id']}"
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as transaction:
+            transaction.cursor.execute("UPDATE webhooks SET url = %s WHERE id = %s", (ELSEWHERE, webhook["id"]))
+            changing = pool.submit(
+                plain.for_another_thread().call, "PUT", path, {"eventType": "SCHEDULED_CHECKLIST_END"}
+            )
+            wait_until_blocked(database)
+        assert changing.result(10).status_code == 200
+    [shown] = plain.get("/webhooks")["data"]["webhooks"]
+    assert shown == {"id": webhook["id"], "eventType": "SCHEDULED_CHECKLIST_END", "url": ELSEWHERE}
+
+
+def test_what_is_deleted_twice_at_the_same_time_is_not_there_the_second_time(
+    plain: SystemClient, database: Database
+) -> None:
+    checklist = made(plain, "/checklists", workerUrl=WORKER)
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as transaction:
+            transaction.cursor.execute("DELETE FROM checklists WHERE id = %(id)s", checklist)
+            deleting = pool.submit(plain.for_another_thread().call, "DELETE", f"/checklists/{checklist['id']}")
+            wait_until_blocked(database)
+        refused(deleting.result(10), 404, NOT_FOUND)
+
+
+def test_a_webhook_that_two_clients_say_in_the_words_of_both_is_listed_in_one(plain: SystemClient) -> None:
+    webhook = made(plain, "/webhooks", url=WORKER, eventType="SCHEDULED_CHECKLIST_START")
+    both = {"url": WORKER, "event_types": ["run.started", "run.finished"]}
+    assert plain.api.put(f"/webhooks/{webhook['id']}", both).status_code == 200
+    assert plain.get("/webhooks")["data"]["webhooks"] == []

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from api import create_app
-from shared.database import Database
+from api.store import dsw_jobs
+from shared.database import Database, only_row
 from shared.settings import Settings
 from tests import performing, store_fixtures
 from tests.api.bad_bodies import NOT_JSON, NOT_OBJECTS, RAW, WRONG_VALUES
@@ -104,10 +105,41 @@ def test_the_newest_jobs_come_first_and_a_thousand_at_most_or_so_many_characters
     assert client.get("/jobs")["response"] == jobs[::-1]
     monkeypatch.setattr("api.compat.listing.MOST_OBJECTS", 3)
     assert client.get("/jobs")["response"] == jobs[:1:-1]
-    monkeypatch.setattr("api.compat.listing.MOST_CHARACTERS", len(json.dumps(jobs[:2])))
-    assert client.get("/jobs")["response"] == jobs[:2:-1]
+    large = [create(client, payload="x" * 10_000) for _ in range(3)]
+    monkeypatch.setattr("api.compat.listing.MOST_CHARACTERS", 25_000)
+    assert client.get("/jobs")["response"] == large[:0:-1]
     monkeypatch.setattr("api.compat.listing.MOST_CHARACTERS", 1)
-    assert client.get("/jobs")["response"] == jobs[:3:-1]
+    assert client.get("/jobs")["response"] == large[:1:-1]
+
+
+def test_no_more_of_a_long_list_is_read_than_is_shown(client: SystemClient, database: Database) -> None:
+    for _ in range(5):
+        create(client, payload="x" * 100_000)
+    with database.reading() as cursor:
+        cursor.execute("SELECT max(id) FROM accounts")
+        account_id = only_row(cursor)[0]
+        first = dsw_jobs.page(cursor, account_id, before=None, limit=50, most_characters=250_000)
+        assert len(first) == 2
+        assert dsw_jobs.page(cursor, account_id, before=first[-1].id, limit=50, most_characters=50_000) == []
+        assert len(dsw_jobs.page(cursor, account_id, before=None, limit=50, most_characters=50_000)) == 1
+
+
+def test_what_is_not_shown_takes_no_room_in_the_list(client: SystemClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = create(client)
+    client.api.make_job(method="PUT", payload="x" * 10_000, delay_seconds=60)
+    monkeypatch.setattr("api.compat.listing.MOST_CHARACTERS", 1_000)
+    assert client.get("/jobs")["response"] == [job]
+
+
+def test_the_uri_for_errors_may_be_called_error_url_as_its_document_also_does(client: SystemClient) -> None:
+    url = "http://127.0.0.1:9/error"
+    body = {name: value for name, value in EXAMPLE.items() if name != "error_uri"}
+    for names in ({"error_url": url}, {"error_url": url, "error_uri": None}, {"error_url": url, "error_uri": url}):
+        answer = client.call("POST", "/jobs", body | names)
+        assert (answer.status_code, answer.json["response"]["error_uri"]) == (201, url)
+        assert "error_url" not in answer.json["response"]
+    assert "error_url " in error_of(client.call("POST", "/jobs", EXAMPLE | {"error_url": f"{url}/other"}), 400)
+    assert "error_url " in error_of(client.call("POST", "/jobs", body | {"error_url": "ftp://a/"}), 400)
 
 
 def test_a_job_was_updated_when_it_was_last_begun_or_ended(client: SystemClient, database: Database) -> None:

@@ -16,6 +16,7 @@ from shared.database import Database
 from tests.api.bad_bodies import NOT_JSON, NOT_OBJECTS, RAW, WRONG_VALUES
 from tests.api.compat.calling import SystemClient
 from tests.api_client import ApiClient
+from tests.concurrency import wait_until_blocked
 from tests.recording_bell import RecordingBell
 
 PREFIX = "/compat/infinitas"
@@ -84,7 +85,7 @@ def error_of(answer: Any, status: int, code: str) -> str:
 def fire(database: Database, at: datetime) -> None:
     """What the scheduler does at that time."""
     nobody: Any = RecordingBell()
-    fire_due_schedules(database, nobody, at)
+    fire_due_schedules(database, nobody, at, delivery_attempts=1)
 
 
 def test_example_the_task_of_the_quick_start_is_made(client: SystemClient) -> None:
@@ -210,9 +211,37 @@ def test_what_is_left_out_means_enabled_and_as_long_as_it_takes(client: SystemCl
 
 @pytest.mark.parametrize(("milliseconds", "seconds"), [(1, 1), (1_000, 1), (1_001, 2), (43_200_000, 43_200)])
 def test_a_timeout_is_rounded_up_to_a_second(client: SystemClient, milliseconds: int, seconds: int) -> None:
-    assert save(client, timeoutMs=milliseconds)["timeoutMs"] == seconds * 1_000
+    save(client, timeoutMs=milliseconds)
     trigger(client)
     assert pop(client)["timeout_seconds"] == seconds
+
+
+def test_a_timeout_is_told_as_it_was_said_until_somebody_says_another(client: SystemClient) -> None:
+    assert save(client, timeoutMs=1_500)["timeoutMs"] == 1_500
+    assert task_of(client)["timeoutMs"] == client.get("/api/tasks")[0]["timeoutMs"] == 1_500
+    [schedule] = client.api.get("/schedules").json["data"]
+    definition = {"name": "myTaskName", "queue": "myTaskName", "cron": "@daily", "overlap": "allow"}
+    path = f"/schedules/{schedule['id']}"
+    assert client.api.put(path, definition | {"timeout_seconds": 7}).status_code == 200
+    assert task_of(client)["timeoutMs"] == 7_000
+    assert client.api.put(path, definition).status_code == 200
+    assert task_of(client)["timeoutMs"] is None
+    assert save(client, 200, timeoutMs=2_500)["timeoutMs"] == 2_500
+
+
+def test_the_timeout_may_be_called_as_in_the_quick_start(client: SystemClient) -> None:
+    task = {"name": "myTaskName", "schedule": "*/15 * * * *"}
+    for names in (
+        {"timeout": 60_000},
+        {"timeout": 60_000, "timeoutMs": None},
+        {"timeout": 60_000, "timeoutMs": 60_000},
+    ):
+        answer = client.call("POST", "/api/task", task | names)
+        assert answer.status_code in (200, 201)
+        assert answer.json["timeoutMs"] == 60_000
+        assert "timeout" not in answer.json
+    for wrong in ({"timeout": 0}, {"timeout": "1"}, {"timeout": 1, "timeoutMs": 2}):
+        assert "timeout " in error_of(client.call("POST", "/api/task", task | wrong), 400, "invalid")
 
 
 @pytest.mark.parametrize("schedule", ["* * * * * *", "0 */5 * * * *", "@hourly", "30 9 * * MON-FRI"])
@@ -319,6 +348,17 @@ def test_a_deleted_task_is_gone_and_its_jobs_stay(client: SystemClient, database
     fire(database, datetime.now(UTC) + timedelta(hours=1))
     assert client.get(f"/api/job/{job['id']}")["status"] == "running"
     assert pop(client)["id"] == job["id"]
+
+
+def test_a_task_that_somebody_else_deletes_just_now_is_not_found(client: SystemClient, database: Database) -> None:
+    save(client)
+    other = client.for_another_thread()
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as transaction:
+            transaction.cursor.execute("DELETE FROM schedules WHERE name = 'myTaskName'")
+            deleting = pool.submit(other.call, "DELETE", "/api/task/myTaskName")
+            wait_until_blocked(database)
+        error_of(deleting.result(10), 404, "not_found")
 
 
 @pytest.mark.parametrize(

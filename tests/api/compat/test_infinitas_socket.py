@@ -1,17 +1,22 @@
 """The WebSocket of infinitas: processors, their jobs and how those end, as its document has it; and without any."""
 
+import gc
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import pytest
 
+from api import task_lines
 from api.compat import infinitas_processors, infinitas_socket
 from api.compat.infinitas_processors import EXTENSION, Processors
 from api.services import Services
 from api.sockets import task_socket
 from api.sockets.task_socket import Rhythm
 from api.store import processors
+from api.store.task_leases import PoppedTask
 from shared.database import Database, only_row
+from shared.errors import DatabaseUnavailable
 from tests.api.compat.calling import SystemClient
 from tests.api.test_tasks import read
 from tests.api_client import ApiClient
@@ -45,6 +50,7 @@ def look(fresh: ApiClient, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]
     """Looks after the jobs without a processor, as every process of the API does each second."""
     monkeypatch.setattr(infinitas_processors, "RETRY_DELAYS_SECONDS", (0.05, 0.1, 0.15))
     monkeypatch.setattr(infinitas_processors, "ABSENT_AFTER_SECONDS", 0.3)
+    monkeypatch.setattr(infinitas_processors, "STEADY_AFTER_SECONDS", 0)
     return cast(Processors, fresh.client.application.extensions[EXTENSION]).run_once
 
 
@@ -157,17 +163,23 @@ def test_a_job_that_took_too_long_is_told_so_and_goes_on_logging(
     assert [line["message"] for line in shown(client, job)["logs"]] == ["still here"]
 
 
-def test_jobs_go_round_the_processors_of_their_name(
-    client: SystemClient, sockets: SocketsHere, database: Database
-) -> None:
+@pytest.fixture
+def in_line(client: SystemClient, database: Database) -> Callable[[int], None]:
+    """Waits until so many stand in line for the jobs of the task."""
     with database.reading() as cursor:
         cursor.execute("SELECT max(id) FROM accounts")
         account_id = only_row(cursor)[0]
-    lines = cast(Services, client.api.client.application.extensions["roundsman"]).task_lines
+    lines = services_of(client).task_lines
 
-    def in_line(count: int) -> None:
+    def wait(count: int) -> None:
         wait_until(lambda: lines.length((account_id, "myTaskName")) == count, "they stand in line")
 
+    return wait
+
+
+def test_jobs_go_round_the_processors_of_their_name(
+    client: SystemClient, sockets: SocketsHere, in_line: Callable[[int], None]
+) -> None:
     clients = []
     for count in (1, 2, 3):
         clients.append(processor(sockets, client))
@@ -203,10 +215,13 @@ def test_a_processor_has_no_more_jobs_than_it_wants(client: SystemClient, socket
     assert job_of(connected)["id"] != first["id"]
 
 
-def test_a_job_whose_client_hangs_up_goes_to_the_next(client: SystemClient, sockets: SocketsHere) -> None:
+def test_a_job_whose_client_hangs_up_goes_to_the_next(
+    client: SystemClient, sockets: SocketsHere, in_line: Callable[[int], None]
+) -> None:
     connected = processor(sockets, client)
     trigger(client)
     job = job_of(connected)
+    in_line(1)  # while it asks for more it might be given the same again, and give it back
     connected.hang_up()
     other = processor(sockets, client)
     again = job_of(other)
@@ -337,24 +352,168 @@ def test_a_job_waits_for_a_processor_that_is_connected_but_busy(
 ) -> None:
     connected = processor(sockets, client, max=1)
     trigger(client)
-    job = job_of(connected)
+    job_of(connected)
     waiting = trigger(client)
-    with database.reading() as cursor:
-        cursor.execute("UPDATE queues SET last_popped_at = now() - interval '1 minute'")
+    forget_pops(database)
     look()
     assert read(client.api, waiting)["attempt_count"] == 0
-    connected.say(type="done", id=job["id"])
     connected.hang_up()
     wait_until(lambda: not attended(client), "the processor is counted off")
-    with database.reading() as cursor:
-        cursor.execute("UPDATE queues SET last_popped_at = now() - interval '1 minute'")
+    forget_pops(database)
     look()
     assert read(client.api, waiting)["attempt_count"] == 1
 
 
 def attended(client: SystemClient) -> bool:
-    mine = cast(Processors, client.api.client.application.extensions[EXTENSION])
-    return bool(mine._attended)
+    return bool(services_of(client).sockets.attended())
+
+
+def services_of(client: SystemClient) -> Services:
+    return cast(Services, client.api.client.application.extensions["roundsman"])
+
+
+def forget_pops(database: Database) -> None:
+    with database.reading() as cursor:
+        cursor.execute("UPDATE queues SET last_popped_at = now() - interval '1 minute'")
+
+
+def test_a_job_waits_for_a_native_worker_that_is_connected_but_busy(
+    client: SystemClient, sockets: SocketsHere, look: Callable[[], int], database: Database
+) -> None:
+    worker = sockets.open(client.api, "/queues/myTaskName/socket")
+    assert worker.asks(type="ready", max=1)["type"] == "ok"
+    trigger(client)
+    task = worker.hear()
+    waiting = trigger(client)
+    forget_pops(database)
+    with database.reading() as cursor:
+        # It is the connection that counts, also when its leases could not be extended in time.
+        cursor.execute("UPDATE work SET lease_expires_at = now() WHERE id = %s", (task["id"],))
+    look()
+    assert read(client.api, waiting)["attempt_count"] == 0
+    assert worker.asks(type="ready", max=0)["type"] == "ok"
+    forget_pops(database)
+    look()
+    assert read(client.api, waiting)["attempt_count"] == 1
+
+
+def test_a_job_waits_for_a_pop_that_waits(
+    client: SystemClient, look: Callable[[], int], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task_lines, "LONGEST_LOOK_SECONDS", 10)
+    lines = services_of(client).task_lines
+    other = client.for_another_thread()
+    with ThreadPoolExecutor(1) as pool:
+        popping = pool.submit(other.api.post, "/queues/myTaskName/pop", {"wait_seconds": 5})
+        wait_until(lambda: "myTaskName" in {name for _, name in lines.attended()}, "it waits")
+        forget_pops(database)
+        with database.reading() as cursor:
+            cursor.execute(
+                "INSERT INTO work (account_id, kind, queue, max_attempts) SELECT max(id), 'task', 'myTaskName', 4"
+                " FROM accounts RETURNING id"
+            )
+            unannounced = {"id": str(only_row(cursor)[0])}
+        look()
+        assert read(client.api, unannounced)["error"] is None
+        triggered = trigger(client)
+        [task] = popping.result(10).json["tasks"]
+    assert task["id"] in (unannounced["id"], triggered["id"])
+
+
+def test_a_job_waits_while_somebody_has_another_of_its_queue_in_hand(
+    client: SystemClient, look: Callable[[], int], database: Database
+) -> None:
+    for _ in range(2):
+        trigger(client)
+    [task] = client.api.pop_tasks("myTaskName")
+    forget_pops(database)
+    [waiting] = client.api.get("/tasks?queue=myTaskName&state=pending").json["data"]
+    look()
+    assert read(client.api, waiting)["attempt_count"] == 0
+    assert client.api.post(f"/tasks/{task['id']}/ack", {"lease_token": task["lease_token"]}).status_code == 200
+    look()
+    assert read(client.api, waiting)["attempt_count"] == 1
+
+
+def test_a_process_that_begins_gives_clients_the_time_to_come_back(
+    client: SystemClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert infinitas_processors.STEADY_AFTER_SECONDS == 13
+    job = trigger(client)
+    begun = Processors(services_of(client))
+    for second in range(100, 113):
+        assert begun.run_once(second) == 0
+    assert read(client.api, job)["attempt_count"] == 0
+    begun.run_once(113)
+    assert read(client.api, job)["attempt_count"] == 1
+
+
+@pytest.mark.parametrize("gap", ["away", "frozen"])
+def test_while_postgres_is_away_nobody_is_absent(
+    client: SystemClient, monkeypatch: pytest.MonkeyPatch, gap: str
+) -> None:
+    steady = Processors(services_of(client))
+    for second in range(100, 114):
+        steady.run_once(second)
+    job = trigger(client)
+    if gap == "away":
+        with monkeypatch.context() as patch:
+
+            def away(_: Database) -> Any:
+                raise DatabaseUnavailable("away")
+
+            patch.setattr(Database, "reading", away)
+            with pytest.raises(DatabaseUnavailable):
+                steady.run_once(114)
+    first = 115 if gap == "away" else 118
+    for second in range(first, first + 13):
+        assert steady.run_once(second) == 0
+    assert read(client.api, job)["attempt_count"] == 0
+    steady.run_once(first + 13)
+    assert read(client.api, job)["attempt_count"] == 1
+
+
+def delete_here(client: SystemClient, path: str) -> None:
+    assert client.call("DELETE", "/api/task/myTaskName").status_code == 200
+
+
+def delete_natively(client: SystemClient, path: str) -> None:
+    assert client.api.delete(path).status_code == 204
+
+
+def rename_natively(client: SystemClient, path: str) -> None:
+    definition = {"name": "another", "queue": "myTaskName", "cron": "@daily"}
+    assert client.api.put(path, definition).status_code == 200
+
+
+@pytest.mark.parametrize("end", [delete_here, delete_natively, rename_natively])
+def test_a_queue_whose_task_is_gone_needs_no_processor_any_more(
+    client: SystemClient, look: Callable[[], int], end: Callable[[SystemClient, str], None]
+) -> None:
+    job = trigger(client)
+    [schedule] = client.api.get("/schedules").json["data"]
+    end(client, f"/schedules/{schedule['id']}")
+    if end is not rename_natively:
+        client.api.make("/schedules", {"name": "myTaskName", "queue": "myTaskName", "cron": "@daily"})
+    look()
+    assert read(client.api, job)["attempt_count"] == 0
+    if end is rename_natively:
+        return
+    save(client)
+    look()
+    assert read(client.api, job)["attempt_count"] == 1
+
+
+def test_of_the_jobs_that_a_client_was_given_no_payloads_are_kept(client: SystemClient, sockets: SocketsHere) -> None:
+    marker = "a payload that nobody else has"
+    connected = processor(sockets, client)
+    client.api.push_task("myTaskName", marker)
+    assert job_of(connected)["payload"] == marker
+
+    def kept() -> list[PoppedTask]:
+        return [each for each in gc.get_objects() if isinstance(each, PoppedTask) and each.payload == marker]
+
+    wait_until(lambda: not kept(), "it is forgotten")
 
 
 def test_a_queue_that_is_no_task_of_infinitas_waits_for_ever(fresh: ApiClient, look: Callable[[], int]) -> None:
@@ -395,9 +554,10 @@ def test_a_message_that_is_not_as_it_should_be_is_refused(
     [
         (UPGRADE | {"Authorization": "Bearer wrong"}, 401, "unauthorized"),
         (UPGRADE | {"Sec-WebSocket-Key": "x"}, 400, "invalid"),
-        ({}, 426, "failed"),
+        ({}, 426, "upgrade_required"),
+        (UPGRADE | {"Origin": "https://elsewhere.example"}, 403, "forbidden"),
     ],
-    ids=["wrong key", "wrong opening", "no upgrade"],
+    ids=["wrong key", "wrong opening", "no upgrade", "another origin"],
 )
 def test_what_opens_no_socket_is_answered_in_the_words_of_infinitas(
     api: ApiClient, headers: dict[str, str], status: int, expected: str

@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.compat import scheduler as module
+from api.store import pushing_schedules
 from scheduler.due import fire_due_schedules
 from shared.database import Database
 from tests.api.bad_bodies import NOT_JSON, NOT_OBJECTS, RAW, WRONG_VALUES
@@ -61,7 +62,7 @@ def pop_payloads(client: SystemClient) -> list[Any]:
 def fire(database: Database, at: datetime) -> None:
     """What the scheduler does at that time."""
     nobody: Any = RecordingBell()
-    fire_due_schedules(database, nobody, at)
+    fire_due_schedules(database, nobody, at, delivery_attempts=1)
 
 
 def start_of(minute: int) -> datetime:
@@ -184,9 +185,51 @@ def test_what_recurs_and_has_begun_fires_at_once_and_goes_on_with_its_next_minut
     next_run_at = start_of(minute) + timedelta(days=1)
     assert schedule["next_run_at"] == next_run_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     fire(database, next_run_at)
-    assert schedule["counters"] == {"fired": 0, "skipped": 0, "missed": 0}
-    [occurrence] = client.api.get(f"/schedules/{schedule['id']}/occurrences").json["data"]
-    assert occurrence["outcome"] == "fired"
+    assert counters(client) == {"fired": 2, "skipped": 0, "missed": 0}
+    assert occurrences(client)[0]["scheduled_for"] == schedule["next_run_at"]
+
+
+def counters(client: SystemClient) -> Any:
+    [schedule] = client.api.get("/schedules").json["data"]
+    return schedule["counters"]
+
+
+def occurrences(client: SystemClient) -> list[Any]:
+    [schedule] = client.api.get("/schedules").json["data"]
+    return list(client.api.get(f"/schedules/{schedule['id']}/occurrences").json["data"])
+
+
+@pytest.mark.parametrize("recurring", ["none", "daily"])
+def test_what_fires_at_once_is_an_occurrence_and_is_counted(client: SystemClient, recurring: str) -> None:
+    entry = create(client, minute=LONG_AGO, recurring=recurring)
+    [task] = client.api.get("/tasks?queue=scheduler").json["data"]
+    [schedule] = client.api.get("/schedules").json["data"]
+    assert schedule["counters"] == {"fired": 1, "skipped": 0, "missed": 0}
+    assert schedule["last_run_at"] == task["scheduled_for"]
+    assert occurrences(client) == [
+        {
+            "scheduled_for": task["scheduled_for"],
+            "outcome": "fired",
+            "reason": None,
+            "kind": "task",
+            "work_id": task["id"],
+        }
+    ]
+    replace(client, entry, payload="again", minute=LONG_AGO + 1, recurring=recurring)
+    assert counters(client) == {"fired": 2, "skipped": 0, "missed": 0}
+    assert [occurrence["outcome"] for occurrence in occurrences(client)] == ["fired", "fired"]
+
+
+def test_what_has_fired_as_often_as_it_may_fires_no_more(client: SystemClient) -> None:
+    client.api.make(
+        "/schedules", {"minute": FAR, "recurring": "daily", "queue": "scheduler", "payload": 0, "max_occurrences": 1}
+    )
+    [entry] = client.get("/schedules")
+    for payload in (1, 2):
+        replace(client, entry, payload=payload, minute=LONG_AGO, recurring="daily")
+    assert pop_payloads(client) == [1]
+    [schedule] = client.api.get("/schedules").json["data"]
+    assert (schedule["counters"]["fired"], schedule["next_run_at"]) == (1, None)
 
 
 def test_replacing_an_entry_that_is_to_fire_moves_it(client: SystemClient, database: Database) -> None:
@@ -269,6 +312,21 @@ def test_a_schedule_that_sleeps_is_changed_in_its_sleep(client: SystemClient) ->
     assert client.api.get(f"/schedules/{schedule['id']}").json["paused"] is True
 
 
+@pytest.mark.parametrize("minute", [LONG_AGO, this_minute() - 5])
+def test_a_minute_that_has_begun_is_slept_through_by_a_schedule_that_sleeps(
+    client: SystemClient, database: Database, minute: int
+) -> None:
+    entry = create(client)
+    [schedule] = client.api.get("/schedules").json["data"]
+    assert client.api.post(f"/schedules/{schedule['id']}/pause").status_code == 200
+    replace(client, entry, minute=minute)
+    assert client.api.get("/tasks?queue=scheduler").json["data"] == []
+    fire(database, datetime.now(UTC))
+    assert client.api.get("/tasks?queue=scheduler").json["data"] == []
+    assert [(each["outcome"], each["reason"]) for each in occurrences(client)] == [("skipped", "paused")]
+    assert counters(client) == {"fired": 0, "skipped": 1, "missed": 0}
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -292,10 +350,32 @@ def test_what_cannot_be_said_there_is_no_entry(client: SystemClient, fields: dic
 def test_of_very_many_those_that_are_still_to_fire_are_listed_first(
     client: SystemClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST_OBJECTS", 3)
+    monkeypatch.setattr("api.compat.listing.MOST_OBJECTS", 3)
     waiting = create(client)
     fired = [create(client, minute=LONG_AGO) for _ in range(3)]
     assert client.get("/schedules") == [waiting, *fired[1:]]
+
+
+def test_of_long_payloads_no_more_are_listed_than_so_many_characters(
+    client: SystemClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = [create(client, payload="x" * 10_000) for _ in range(5)]
+    monkeypatch.setattr("api.compat.listing.ROWS_AT_ONCE", 2)
+    assert client.get("/schedules") == entries
+    monkeypatch.setattr("api.compat.listing.MOST_CHARACTERS", 35_000)
+    assert client.get("/schedules") == entries[2:]
+    monkeypatch.setattr("api.compat.listing.MOST_CHARACTERS", 1)
+    assert client.get("/schedules") == entries[4:]
+
+
+def test_no_more_payloads_are_read_than_there_is_room_for(client: SystemClient, database: Database) -> None:
+    for _ in range(3):
+        create(client, payload="x" * 100_000)
+    ids = [schedule["id"] for schedule in client.api.get("/schedules").json["data"]]
+    with database.reading() as cursor:
+        for most, at_least_one, count in ((250_000, True, 2), (1, True, 1), (1, False, 0)):
+            found = pushing_schedules.read(cursor, ids, most_characters=most, at_least_one=at_least_one)
+            assert [row.id for row in found] == ids[:count]
 
 
 def test_no_account_sees_or_changes_anything_of_another(client: SystemClient, api: ApiClient) -> None:
@@ -400,7 +480,7 @@ def test_the_database_away_is_told_in_this_systems_way(client: SystemClient, app
 
 
 def test_an_accident_is_told_without_its_cause(client: SystemClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_entry", lambda _: 1 / 0)
+    monkeypatch.setattr(module, "_entry", lambda *_: 1 / 0)
     assert "division" not in message_of(client.call("POST", "/schedules", ENTRY), 500)
 
 

@@ -52,6 +52,34 @@ def test_what_was_not_created_leaves_no_key(database: Database, cursor: Cursor) 
     assert take(cursor, account) is None
 
 
+def test_a_key_that_is_given_up_just_then_is_anybodys(database: Database, cursor: Cursor) -> None:
+    account = an_account(cursor)
+    take(cursor, account)
+    answer(cursor, account)
+
+    def take_too() -> FirstAnswer | None:
+        with database.transaction() as second:
+            return take(second.cursor, account)
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as first:
+            idempotency.forget(first.cursor, account, "k")
+            late = pool.submit(take_too)
+            wait_until_blocked(database)
+        assert late.result(10) is None
+    assert take(cursor, account) is not None
+
+
+def test_asking_for_a_first_answer_claims_nothing(cursor: Cursor) -> None:
+    account = an_account(cursor)
+    assert idempotency.first_answer(cursor, account, "k") is None
+    assert take(cursor, account) is None
+    answer(cursor, account)
+    assert idempotency.first_answer(cursor, account, "k") == FirstAnswer(b"one", 201, {"Location": "/x/1"}, BODY)
+    cursor.execute("UPDATE idempotency_keys SET created_at = now() - interval '24 hours 1 second'")
+    assert idempotency.first_answer(cursor, account, "k") is None
+
+
 @pytest.mark.parametrize("first_succeeds", [True, False])
 def test_a_second_request_waits_for_the_first_and_takes_over_if_that_fails(
     database: Database, cursor: Cursor, first_succeeds: bool

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from api.store import keys
+from api.store import keys, logins
 from api.store.keys import ApiKey, Secret, read_secret
 from shared.database import Cursor, Database
 from shared.store import snapshots
@@ -115,8 +115,12 @@ def test_with_the_last_key_goes_every_row_of_the_account_and_of_no_other(cursor:
         (key.account_id,),
     )
     cursor.execute("INSERT INTO queues (account_id, name) VALUES (%s, 'q')", (key.account_id,))
-    an_occurrence(cursor, a_schedule(cursor, checklist).id)
-    assert {table for table, count in row_counts(cursor).items() if count == before[table]} == {"processes"}
+    schedule = a_schedule(cursor, checklist)
+    an_occurrence(cursor, schedule.id)
+    cursor.execute("INSERT INTO infinitas_tasks (schedule_id) VALUES (%s)", (schedule.id,))
+    logins.add_link(cursor, key.id, "a token")
+    of_nobody = {"processes", "dashboard_secret"}
+    assert {table for table, count in row_counts(cursor).items() if count == before[table]} == of_nobody
     assert keys.revoke(cursor, key.account_id, key.id) is True
     assert row_counts(cursor) == before
 

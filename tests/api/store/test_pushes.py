@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -136,9 +137,9 @@ def test_a_push_beside_a_retry_with_its_key_is_refused_to_one_of_them(database: 
     failed = a_popped_task(cursor, account, dedup_key="k")
     end(cursor, failed, "failed")
 
-    def retry() -> bool:
+    def retry() -> int:
         with database.transaction() as transaction:
-            return tasks.retry(transaction.cursor, account, failed.id)
+            return tasks.begin_afresh(transaction.cursor, account, [failed.id])
 
     def retry_all() -> tuple[int, bool]:
         with database.transaction() as transaction:
@@ -156,11 +157,29 @@ def test_a_push_beside_a_retry_with_its_key_is_refused_to_one_of_them(database: 
         end(cursor, pop(cursor, account))
 
 
+def test_a_push_and_a_retry_of_the_same_keys_do_not_wait_for_each_other(database: Database, cursor: Cursor) -> None:
+    keys = [f"{number:03}" for number in range(200)]
+
+    def retry_all(account: int) -> int:
+        with suppress(tasks.KeyInUse), database.transaction() as transaction:
+            return tasks.retry_failed(transaction.cursor, account, "default")[0]
+        return 0
+
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(10):
+            account = an_account(cursor)
+            for key in reversed(keys):  # their ids are in the other order
+                end(cursor, a_popped_task(cursor, account, dedup_key=key), "failed")
+            retrying, pushing = pool.submit(retry_all, account), pool.submit(push, database, account, *keys)
+            assert retrying.result(10) in (0, 200)
+            assert [item.task.dedup_key for item in pushing.result(10)] == keys
+
+
 def test_a_task_of_a_run_is_not_retried(database: Database, cursor: Cursor) -> None:
     account = an_account(cursor)
     failed = a_popped_task(cursor, account)
     cursor.execute("UPDATE work SET run_id = %s WHERE id = %s", (a_task(cursor, account, "other"), failed.id))
     end(cursor, failed, "failed")
-    assert tasks.retry(cursor, account, failed.id) is False
+    assert tasks.begin_afresh(cursor, account, [failed.id]) == 0
     assert tasks.retry_failed(cursor, account, "default") == (0, False)
     assert task_leases.seconds_until_due(cursor, account, "default") is None

@@ -1,5 +1,8 @@
 """Runs: pieces of work of a checklist, read by their owner only."""
 
+from typing import Any
+from uuid import UUID
+
 from api.store import runs
 from shared.database import Cursor, Database
 from shared.store import work
@@ -9,7 +12,8 @@ from tests.rows import work_row
 
 
 def page(cursor: Cursor, account_id: int, **filters: object) -> list[runs.Run]:
-    return runs.page(cursor, account_id, **({"before": None, "limit": 10} | filters))  # type: ignore[arg-type] # a test's filters
+    found, _ = runs.page(cursor, account_id, **({"before": None, "limit": 10} | filters))  # type: ignore[arg-type] # a test's filters
+    return found
 
 
 def test_a_run_begins_pending_and_due_with_the_allowance_of_its_checklist(cursor: Cursor) -> None:
@@ -19,7 +23,7 @@ def test_a_run_begins_pending_and_due_with_the_allowance_of_its_checklist(cursor
     assert (run.checklist_id, run.state, run.trigger, run.attempt) == (checklist.id, "pending", "manual", 0)
     assert (run.outcome, run.result, run.started_at, run.finished_at) == (None, None, None, None)
     [claimed] = claim(cursor, limit=1, margin_seconds=15)
-    assert (claimed.id, claimed.timeout_seconds, claimed.max_attempts) == (run.id, 7, work.RUN_MAX_ATTEMPTS)
+    assert (claimed.id, claimed.timeout_seconds, claimed.max_attempts) == (str(run.id), 7, work.RUN_MAX_ATTEMPTS)
     assert claimed.spec == {"variables": {"user": "ada"}}
 
 
@@ -53,6 +57,21 @@ def test_pages_are_newest_first_and_are_not_moved_by_what_is_added(cursor: Curso
     a_run(cursor, checklist)
     second = page(cursor, checklist.account_id, before=first[-1].id)
     assert [run.id for run in first + second] == made
+
+
+def test_a_page_ends_early_when_results_are_large_but_never_before_the_first(cursor: Cursor) -> None:
+    checklist = a_checklist(cursor)
+    made = [a_run(cursor, checklist) for _ in range(4)]
+    for id, size in zip(made, (1_000, 10, 1_000, 3_000), strict=True):
+        cursor.execute("UPDATE work SET result = to_jsonb(repeat('x', %s)) WHERE id = %s", (size, id))
+
+    def ids_and_more(**filters: Any) -> tuple[list[UUID], bool]:
+        found, has_more = runs.page(cursor, checklist.account_id, limit=10, most_bytes=2_000, **filters)
+        return [run.id for run in found], has_more
+
+    assert ids_and_more(before=None) == ([made[3]], True)
+    assert ids_and_more(before=made[3]) == ([made[2], made[1]], True)
+    assert ids_and_more(before=made[1]) == ([made[0]], False)
 
 
 def test_pages_can_be_of_one_checklist_state_or_outcome(cursor: Cursor) -> None:

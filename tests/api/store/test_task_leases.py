@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from api.store import held_tasks, pushes, task_leases
+from api.store.answers import MOST_BYTES
 from api.store.held_tasks import HeldTask, NotHeld
 from api.store.pushes import NewTask
 from api.store.task_leases import POP, PoppedTask
@@ -111,6 +112,18 @@ def test_tasks_of_other_queues_and_accounts_are_left_alone(cursor: Cursor) -> No
     assert pop(cursor, account) == []
 
 
+def test_a_pop_ends_early_when_payloads_are_large_but_never_before_the_first(cursor: Cursor) -> None:
+    account = an_account(cursor)
+    for size, priority in ((3_000, 3), (10, 2), (1_000, 2), (1_000, 1)):
+        a_task(cursor, account, payload="x" * size, priority=priority)
+
+    def sizes() -> list[int]:
+        popped = task_leases.pop(cursor, account, "default", most=10, lease_seconds=60, worker=None, most_bytes=2_000)
+        return [len(task.payload) for task in popped]
+
+    assert [sizes() for _ in range(4)] == [[3_000], [10, 1_000], [1_000], []]
+
+
 def test_no_more_is_locked_than_is_popped(database: Database, cursor: Cursor) -> None:
     account = an_account(cursor)
     for priority in (1, 2, 3):
@@ -127,6 +140,7 @@ BUFFERS = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + POP
 def buffers_read(cursor: Cursor, account_id: int) -> int:
     """How many pages a pop of ten tasks touches."""
     values = {"account_id": account_id, "queue": "default", "most": 10, "lease_seconds": 60, "worker": "", "now": None}
+    values["most_bytes"] = MOST_BYTES
     cursor.execute(BUFFERS, values)
     plan: Any = cursor.fetchall()[0][0][0]["Plan"]
     return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
@@ -290,8 +304,8 @@ def test_sixteen_workers_pop_twenty_thousand_tasks_each_exactly_once(database_ur
 
 
 def end_all(cursor: Cursor, tasks: list[PoppedTask]) -> None:
-    ended = [work.FinishedAttempt(task.id, task.lease_token, "succeeded", "succeeded") for task in tasks]
-    assert work.finish(cursor, ended) == {task.id for task in tasks}
+    ended = [work.FinishedAttempt(str(task.id), str(task.lease_token), "succeeded", "succeeded") for task in tasks]
+    assert work.finish(cursor, ended) == {str(task.id) for task in tasks}
 
 
 def test_who_comes_last_finds_nothing_while_others_still_hold_what_is_due(database: Database, cursor: Cursor) -> None:

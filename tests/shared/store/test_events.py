@@ -1,10 +1,18 @@
 """Events and their deliveries: born together, for the webhooks that want to know, or not at all."""
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
 import pytest
 
 from shared.database import Cursor, Database
-from shared.store.events import DELIVERY_TIMEOUT_SECONDS, NewEvent, record
-from tests.factories import a_webhook, an_account
+from shared.domain.instants import write_instant
+from shared.store import work
+from shared.store.events import DELIVERY_TIMEOUT_SECONDS, NewEvent, record, record_ended_jobs
+from shared.store.work import FinishedAttempt
+from tests.claiming import claim
+from tests.concurrency import wait_until_blocked
+from tests.factories import a_checklist, a_job, a_schedule, a_webhook, an_account
 from tests.rows import row_counts
 
 DELIVERIES = """
@@ -138,3 +146,84 @@ def test_nobody_sees_an_event_before_the_transaction_is_committed(database: Data
         record(transaction.cursor, [NewEvent(account, "job.failed", {})], delivery_attempts=8)
         assert (row_counts(cursor)["events"], told(cursor)) == (0, set())
     assert len(told(cursor)) == 1
+
+
+INSTANTS = [datetime(2026, 3, 1, 12, tzinfo=UTC), datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)]
+
+
+@pytest.mark.parametrize("instant", INSTANTS, ids=["whole", "fraction"])
+def test_the_end_of_a_job_tells_what_was_called_how_often_and_how_it_ended(cursor: Cursor, instant: datetime) -> None:
+    account = an_account(cursor)
+    told_of_it = a_webhook(cursor, account, event_types=["job.failed"])
+    schedule = a_schedule(cursor, a_checklist(cursor, account))
+    first, job = a_job(cursor, account), a_job(cursor, account, uri="http://a/")
+    cursor.execute(
+        "UPDATE work SET attempt = 3, released = 1, schedule_id = %s, scheduled_for = %s, error_of = %s WHERE id = %s",
+        (schedule.id, instant, first.id, job.id),
+    )
+    [claimed] = [item for item in claim(cursor, limit=10) if item.id == str(job.id)]
+    ended = FinishedAttempt(
+        claimed.id, claimed.lease_token, "failed", "failed", status_code=404, error="answered with status 404"
+    )
+    work.finish(cursor, [ended])
+    assert len(record_ended_jobs(cursor, [claimed.id], delivery_attempts=8)) == 1
+    assert told(cursor) == {(told_of_it.id, "job.failed")}
+    cursor.execute("SELECT account_id, type, data FROM events")
+    data = {
+        "job_id": str(job.id),
+        "uri": "http://a/",
+        "schedule_id": schedule.id,
+        "scheduled_for": write_instant(instant),
+        "attempts": 3,
+        "status_code": 404,
+        "error": "answered with status 404",
+        "error_of": str(first.id),
+    }
+    assert cursor.fetchall() == [(account, "job.failed", data)]
+
+
+def test_the_end_of_a_job_that_went_well_tells_nothing_of_what_it_has_not(cursor: Cursor) -> None:
+    job = a_job(cursor, uri="http://a/")
+    cursor.execute("UPDATE work SET scheduled_for = NULL")
+    [claimed] = claim(cursor, limit=1)
+    work.finish(cursor, [FinishedAttempt(claimed.id, claimed.lease_token, "succeeded", "succeeded", status_code=204)])
+    assert record_ended_jobs(cursor, [claimed.id], delivery_attempts=8) == []
+    cursor.execute("SELECT type, data FROM events")
+    data = dict.fromkeys(("schedule_id", "scheduled_for", "error", "error_of"))
+    data |= {"job_id": str(job.id), "uri": "http://a/", "attempts": 1, "status_code": 204}
+    assert cursor.fetchall() == [("job.succeeded", data)]
+
+
+def test_no_job_has_ended_records_nothing(cursor: Cursor) -> None:
+    assert record_ended_jobs(cursor, [], delivery_attempts=8) == []
+    assert row_counts(cursor)["events"] == 0
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["DELETE FROM webhooks WHERE id = %s", "UPDATE webhooks SET enabled = false, disabled_at = now() WHERE id = %s"],
+    ids=["deleted", "disabled"],
+)
+@pytest.mark.parametrize("told_by", ["an event", "the end of a job"])
+def test_a_webhook_that_goes_while_something_happens_is_waited_for_and_not_told(
+    database: Database, cursor: Cursor, how: str, told_by: str
+) -> None:
+    account = an_account(cursor)
+    going, staying = a_webhook(cursor, account), a_webhook(cursor, account)
+    job = a_job(cursor, account)
+
+    def happens() -> int:
+        with database.transaction() as transaction:
+            if told_by == "an event":
+                return len(record(transaction.cursor, [NewEvent(account, "job.failed", {})], delivery_attempts=8))
+            cursor.execute("UPDATE work SET state = 'failed', finished_at = now() WHERE id = %s", (job.id,))
+            return len(record_ended_jobs(transaction.cursor, [str(job.id)], delivery_attempts=8))
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as ending:
+            ending.cursor.execute("SELECT id FROM webhooks WHERE id = %s FOR UPDATE", (going.id,))
+            ending.cursor.execute(how, (going.id,))
+            happening = pool.submit(happens)
+            wait_until_blocked(database)
+        assert happening.result(10) == 1
+    assert told(cursor) == {(staying.id, "job.failed")}

@@ -1,6 +1,7 @@
 """Runs that wait for a task: born together, and one tells the other how it ended."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -56,14 +57,14 @@ def test_until_its_task_brings_something_no_worker_of_ours_begins_the_run(cursor
     assert claim(cursor, limit=10) == []
     assert run_tasks.observed(cursor, {run_id: OBSERVED}) == [run_id]
     [claimed] = claim(cursor, limit=10)
-    assert (claimed.id, claimed.spec["observed"]) == (run_id, OBSERVED)
+    assert (claimed.id, claimed.spec["observed"]) == (str(run_id), OBSERVED)
 
 
 def test_other_runs_have_no_task(cursor: Cursor) -> None:
     run_id = a_run(cursor)
     cursor.execute(TASK_OF_RUN, (run_id,))
     assert cursor.fetchall() == []
-    assert [item.id for item in claim(cursor, limit=10)] == [run_id]
+    assert [item.id for item in claim(cursor, limit=10)] == [str(run_id)]
 
 
 def test_the_tasks_of_many_runs_are_pushed_by_one_statement(cursor: Cursor) -> None:
@@ -78,6 +79,19 @@ def test_the_tasks_of_many_runs_are_pushed_by_one_statement(cursor: Cursor) -> N
     assert [pop(cursor, checklist.account_id, "checks").payload["run_id"] for _ in range(3)] == [
         str(run.id) for run in made[:3] if run is not None
     ]
+
+
+@pytest.mark.parametrize("source", ["queue = 'others'", "queue = NULL, flows = '[]'"])
+def test_the_task_goes_to_the_queue_that_its_run_was_made_for_whatever_the_checklist_says_now(
+    cursor: Cursor, source: str
+) -> None:
+    checklist = a_queue_checklist(cursor)
+    run_id = a_run(cursor, checklist)
+    cursor.execute("DELETE FROM work WHERE kind = 'task'")
+    cursor.execute(f"UPDATE checklists SET {source}")  # noqa: S608 (one of the two above)
+    due = {run_id: datetime(2026, 3, 1, tzinfo=UTC)}
+    assert run_tasks.push(cursor, due) == {(checklist.account_id, "checks")}
+    assert pop(cursor, checklist.account_id, "checks").payload["run_id"] == str(run_id)
 
 
 def test_what_comes_for_a_run_that_has_ended_changes_nothing(cursor: Cursor) -> None:
@@ -97,7 +111,7 @@ def test_a_run_fails_with_its_task(cursor: Cursor) -> None:
     end(cursor, task, "failed", error="no browser")
     [ended] = run_tasks.end_runs(cursor, [task.id])
     assert (ended.work.id, ended.work.checklist_id, ended.work.account_id) == (
-        run_id,
+        str(run_id),
         checklist.id,
         checklist.account_id,
     )

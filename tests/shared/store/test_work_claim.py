@@ -24,8 +24,8 @@ def test_a_claim_leases_due_work_and_counts_the_attempt(cursor: Cursor) -> None:
     [id] = some_work(cursor)
     [claimed] = claim(cursor)
     row = work_row(cursor, id)
-    assert (claimed.id, claimed.attempt) == (id, 1)
-    assert (row.state, row.attempt, row.lease_token) == ("running", 1, claimed.lease_token)
+    assert (claimed.id, claimed.attempt) == (str(id), 1)
+    assert (row.state, row.attempt, str(row.lease_token)) == ("running", 1, claimed.lease_token)
     assert attempts(cursor, id) == [(1, None)]
 
 
@@ -43,7 +43,7 @@ def test_work_that_is_due_later_waits_for_its_time(cursor: Cursor) -> None:
     [id] = some_work(cursor, due_in_seconds=60)
     assert claim(cursor) == []
     [claimed] = claim(cursor, now=datetime.now(UTC) + timedelta(seconds=61))
-    assert claimed.id == id
+    assert claimed.id == str(id)
 
 
 def test_tasks_are_left_to_external_workers(cursor: Cursor) -> None:
@@ -67,8 +67,8 @@ def test_the_oldest_due_work_comes_first(cursor: Cursor) -> None:
     account = an_account(cursor)
     [later] = some_work(cursor, account, due_in_seconds=-1)
     [earlier] = some_work(cursor, account, due_in_seconds=-2)
-    assert [item.id for item in claim(cursor, 1)] == [earlier]
-    assert [item.id for item in claim(cursor, 1)] == [later]
+    assert [item.id for item in claim(cursor, 1)] == [str(earlier)]
+    assert [item.id for item in claim(cursor, 1)] == [str(later)]
 
 
 def test_no_more_than_the_limit_is_claimed(cursor: Cursor) -> None:
@@ -80,7 +80,7 @@ def test_no_more_than_the_limit_is_claimed(cursor: Cursor) -> None:
 def test_five_hundred_are_claimed_in_one_statement(cursor: Cursor) -> None:
     ids = some_work(cursor, count=500)
     claimed = claim(cursor, 500)
-    assert {item.id for item in claimed} == set(ids)
+    assert {item.id for item in claimed} == {str(id) for id in ids}
     assert len({item.lease_token for item in claimed}) == 500
     assert inconsistent_work(cursor) == []
 
@@ -88,7 +88,7 @@ def test_five_hundred_are_claimed_in_one_statement(cursor: Cursor) -> None:
 def test_a_flood_in_one_account_does_not_hold_up_another(cursor: Cursor) -> None:
     some_work(cursor, count=500, due_in_seconds=-60)
     [single] = some_work(cursor)
-    assert single in {item.id for item in claim(cursor, 10)}
+    assert str(single) in {item.id for item in claim(cursor, 10)}
 
 
 def test_accounts_take_turns_when_all_have_more_than_fits(cursor: Cursor) -> None:
@@ -122,7 +122,7 @@ def test_claimers_at_the_same_time_never_get_the_same_work(database: Database, c
     with database.reading() as cursor:
         got += [item.id for item in claim(cursor, 200)]
         assert inconsistent_work(cursor) == []
-    assert sorted(got) == sorted(ids)
+    assert sorted(got) == sorted(str(id) for id in ids)
 
 
 def test_a_claim_passes_over_what_another_transaction_is_claiming(database: Database) -> None:
@@ -157,13 +157,3 @@ def test_the_first_start_is_kept_when_work_is_begun_again(cursor: Cursor) -> Non
     work.finish(cursor, [an_ended(first, "pending")])
     claim(cursor, now=datetime.now(UTC) + timedelta(hours=1))
     assert work_row(cursor, first.id).started_at == started_at
-
-
-def test_due_work_is_listed_oldest_first_and_within_a_limit(cursor: Cursor) -> None:
-    account = an_account(cursor)
-    [second] = some_work(cursor, account, due_in_seconds=-1)
-    [first] = some_work(cursor, account, due_in_seconds=-2)
-    some_work(cursor, account, due_in_seconds=60)
-    some_work(cursor, account, kind="task")
-    assert work.due(cursor, limit=10) == [first, second]
-    assert work.due(cursor, limit=1) == [first]

@@ -56,7 +56,7 @@ def test_no_more_calls_than_slots_are_under_way(target: Target) -> None:
         target.wait_for(3)
         answers = outbound.submit(send_all(outbound, [hang] * 6, 0.2)).result(10)
         assert outbound.in_flight == 3
-    assert [answer.reason for answer in answers if isinstance(answer, Unreachable)] == ["timed_out"] * 6
+    assert [answer.reason for answer in answers if isinstance(answer, Unreachable)] == ["service_busy"] * 6
     assert len(target.requests) == 3
 
 
@@ -73,9 +73,20 @@ def test_waiting_for_a_slot_is_part_of_the_allowance(target: Target) -> None:
         target.wait_for(1)
         answer = outbound.submit(outbound.send(Request("GET", target.url("/ok")), 0.3)).result(10)
     assert isinstance(answer, Unreachable)
-    assert (answer.reason, answer.detail) == ("timed_out", "no answer within 0.3 s")
+    assert (answer.reason, answer.detail) == ("service_busy", "this service had no place for the call within 0.3 s")
     assert 250 <= answer.elapsed_ms <= 600
     assert len(target.requests) == 1
+
+
+def test_the_calls_of_one_owner_never_take_all_slots(target: Target) -> None:
+    hang = Request("GET", target.url("/hang"))
+    with Outbound(concurrency=4, allow=[LOOPBACK]) as outbound:
+        for _ in range(6):
+            outbound.submit(outbound.send(hang, 30, owner=1))
+        target.wait_for(3)
+        answer = outbound.submit(outbound.send(Request("GET", target.url("/ok")), 5, owner=2)).result(10)
+        assert outbound.in_flight == 3
+    assert isinstance(answer, Response)
 
 
 def test_a_slot_that_becomes_free_is_taken_with_what_is_left_of_the_allowance(target: Target) -> None:
