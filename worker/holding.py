@@ -49,9 +49,12 @@ class Holding:
         self._ended.append(result)
 
     def finish(self) -> int:
-        """Record what has ended, and tell of it; how much that was. What cannot be recorded now is kept."""
+        """Record what has ended until now, and tell of it; how much that was. What cannot be recorded now is kept."""
         finished = 0
-        while batch := self._next_batch():
+        # Under load more ends meanwhile, and would go on to until nothing is left: then the worker stands still while
+        # the next claim is made.
+        ended = len(self._ended)
+        while finished < ended and (batch := self._next_batch()):
             left = deque(batch)
             try:
                 for part, held in self._finishing.finish_batch(batch):

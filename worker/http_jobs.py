@@ -50,7 +50,7 @@ def request_of(work: ClaimedWork) -> Request:
     body = b""
     if work.payload is not None:
         body = work.payload.encode()
-        if not any(name.lower() == "content-type" for name in headers):
+        if not headers or not any(name.lower() == "content-type" for name in headers):
             own.append(("Content-Type", "application/json"))
     return Request(
         spec["method"],

@@ -27,8 +27,10 @@ BUSY_LOOK_SECONDS = 0.01  # a busy worker looks for itself: the bell is for slee
 # Where more is due than one worker takes, the others are woken so often: a ring costs whoever answers it 8 ms.
 RING_OTHERS_SECONDS = 0.5
 CALM_AFTER_SECONDS = 0.1  # without anything to claim for so long, a worker sleeps until the bell
-# Where much moves, a round waits for more of it: one transaction for fifty costs hardly more than one for ten.
+# Where much moves, a round waits for more of it: one transaction for fifty costs hardly more than one for ten. Where a
+# round moves enough as it is, waiting would only hold up the next.
 MANY = 16
+ENOUGH = 256
 GATHER_SECONDS = 0.02
 # Once the grace is over: for what is performed in coroutines to end, and for giving back while the database is away.
 DROP_SECONDS = 2.0
@@ -146,7 +148,7 @@ class Rounds:
                 continue
             if moved == 0:
                 self._wake.wait(BUSY_LOOK_SECONDS if self._is_busy() else self._sweep_seconds)
-            elif moved >= MANY:
+            elif MANY <= moved < ENOUGH:
                 time.sleep(GATHER_SECONDS)
 
     def _wind_up(self) -> None:

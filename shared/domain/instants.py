@@ -1,8 +1,10 @@
 """Instants as text."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
+@lru_cache(maxsize=256)  # what is scheduled for one instant is mostly more than one
 def write_instant(instant: datetime) -> str:
     """The instant in RFC 3339, in UTC.
 

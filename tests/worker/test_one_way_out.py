@@ -17,6 +17,7 @@ CLIENTS = {
 MAY_USE = {
     "worker.outbound.transfer": {"pycurl", "socket"},  # opens the sockets, having judged where to
     "worker.outbound.multi": {"pycurl"},  # moves bytes over them
+    "worker.outbound.sockets": {"pycurl"},  # waits for them, in words of pycurl
     "worker.outbound.engine": {"pycurl", "ssl"},  # counts transfers; knows where trusted certificates are
     "worker.outbound.failures": {"pycurl"},  # reads error codes
 }

@@ -26,27 +26,37 @@ def problem(request: Request) -> Failure | None:
     return None
 
 
-def header_lines(headers: Sequence[tuple[str, str]], own_headers: Sequence[tuple[str, str]] = ()) -> list[bytes]:
-    """The headers as libcurl takes them, without those that it would add on its own; our own ones are never empty.
+def header_lines(
+    headers: tuple[tuple[str, str], ...], own_headers: Sequence[tuple[str, str]] = ()
+) -> list[bytes | str]:
+    """The headers as libcurl takes them, without those that it would add on its own; ours are never empty, and ASCII.
 
-    >>> header_lines([("X-Empty", "")], [("Content-Type", "text/plain")])
-    [b'X-Empty;', b'Content-Type: text/plain', b'Expect:', b'Accept-Encoding: identity']
+    >>> header_lines((("X-Empty", ""),), [("Content-Type", "text/plain")])
+    [b'X-Empty;', b'Expect:', b'Accept-Encoding: identity', 'Content-Type: text/plain']
     """
+    names_type, lines = _their_lines(headers)
+    written: list[bytes | str] = [*lines]
+    for name, value in own_headers:
+        written.append(f"{name}: {value}")
+        names_type = names_type or name in ("Content-Type", "content-type")
+    if not names_type:
+        written.append(b"Content-Type:")  # otherwise a body is called a form
+    return written
+
+
+@lru_cache(maxsize=64)  # the calls of a job, and those to a host, mostly have the same
+def _their_lines(headers: tuple[tuple[str, str], ...]) -> tuple[bool, tuple[bytes, ...]]:
+    """Whether the type of the body is among them; the lines of a user's headers, and what libcurl is to leave out."""
     names = {name.lower() for name, _ in headers}
     lines = [
         # "Name:" would take the header away, "Name;" sends it empty.
         (f"{name}: {text}" if (text := value.strip()) else f"{name};").encode("latin-1")
         for name, value in headers
     ]
-    for name, value in own_headers:
-        names.add(name.lower())
-        lines.append(f"{name}: {value}".encode("latin-1"))
     lines.append(b"Expect:")  # otherwise a large body waits for a 100 Continue
     if "accept-encoding" not in names:
         lines.append(b"Accept-Encoding: identity")
-    if "content-type" not in names:
-        lines.append(b"Content-Type:")  # otherwise a body is called a form
-    return lines
+    return "content-type" in names, tuple(lines)
 
 
 @lru_cache(maxsize=64)  # under load the answers of a second are all alike

@@ -1,25 +1,19 @@
 """libcurl's multi handle inside an asyncio loop: many transfers, no thread of their own."""
 
 import asyncio
-import selectors
 from collections.abc import Callable
-from typing import Final
 
 import pycurl
 
-EVENTS: Final[dict[int, int]] = {
-    pycurl.POLL_IN: selectors.EVENT_READ,
-    pycurl.POLL_OUT: selectors.EVENT_WRITE,
-    pycurl.POLL_INOUT: selectors.EVENT_READ | selectors.EVENT_WRITE,
-}
+from worker.outbound.sockets import Sockets
 
 
 class Multi:
     """Runs easy handles and tells `ended(curl, code)`, code 0 for success, once for each that was added.
 
-    libcurl's sockets wait in a selector of their own, and the loop waits for that selector: entering a socket
-    there is one system call, where the loop's add_reader and add_writer are many lines of Python, four times
-    for every request. Everything here runs on the loop's thread.
+    libcurl's sockets are waited for on their own, and the loop waits for them as one: entering a socket there is one
+    system call, where the loop's add_reader and add_writer are many lines of Python, four times for every request.
+    Everything here runs on the loop's thread.
     """
 
     def __init__(
@@ -33,13 +27,13 @@ class Multi:
         self._ended = ended
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
-        self._selector = selectors.DefaultSelector()
-        self._watched: set[int] = set()  # the selector's own map answers many times as slowly
+        self._sockets = Sockets()
+        self._watched: set[int] = set()
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, kept_connections)
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._remind)
-        loop.add_reader(self._selector, self._advance_ready)
+        loop.add_reader(self._sockets.fileno(), self._advance_ready)
 
     def add(self, curl: pycurl.Curl) -> None:
         """Begin the transfer."""
@@ -51,25 +45,25 @@ class Multi:
 
     def close(self) -> None:
         """Close the kept connections; no handle may be inside any more."""
-        self._loop.remove_reader(self._selector)
+        self._loop.remove_reader(self._sockets.fileno())
         if self._timer is not None:
             self._timer.cancel()
         self._multi.close()
-        self._selector.close()
+        self._sockets.close()
 
     def _watch(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
         if what == pycurl.POLL_REMOVE:
             self._watched.remove(descriptor)
-            self._selector.unregister(descriptor)
+            self._sockets.forget(descriptor)
         elif descriptor in self._watched:
-            self._selector.modify(descriptor, EVENTS[what])
+            self._sockets.change(descriptor, what)
         else:
             self._watched.add(descriptor)
-            self._selector.register(descriptor, EVENTS[what])
+            self._sockets.watch(descriptor, what)
 
     def _advance_ready(self) -> None:
-        for key, events in self._selector.select(0):
-            self._multi.socket_action(key.fd, events)
+        for descriptor, events in self._sockets.ready():
+            self._multi.socket_action(descriptor, events)
         self._tell_ended()
 
     def _remind(self, milliseconds: int) -> None:
