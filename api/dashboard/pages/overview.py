@@ -20,7 +20,7 @@ from shared.domain.when import instants
 from shared.store import processes
 from shared.store.schedules import Schedule
 
-AN_HOUR, A_DAY = 3_600, 86_400
+A_MINUTE, AN_HOUR, A_DAY = 60, 3_600, 86_400
 STEP_OF_DAY = 1_800
 SCHEDULES_SHOWN = 12
 INSTANTS_SHOWN = 61
@@ -64,8 +64,7 @@ def overview() -> str:
         deviations = store.deviations(cursor, account_id)
         troubles = store.troubles(cursor, account_id)
         failures = store.failures(cursor, account_id)
-        day = store.ended(cursor, account_id, seconds=A_DAY, step_seconds=STEP_OF_DAY)
-        hour = store.ended(cursor, account_id, seconds=AN_HOUR, step_seconds=60)
+        ended = store.ended(cursor, account_id, seconds=A_DAY, step_seconds=A_MINUTE)
         due = store.next_schedules(cursor, account_id, seconds=AN_HOUR, limit=SCHEDULES_SHOWN + 1)
         alive = processes.alive(cursor)
     queues = get("/queues", limit=200)["data"]
@@ -78,8 +77,8 @@ def overview() -> str:
         troubles=troubles,
         failures=failures,
         absent=_absent(alive),
-        day=_chart(day, A_DAY // STEP_OF_DAY, STEP_OF_DAY, totals.now),
-        hour=_chart(hour, 60, 60, totals.now),
+        day=_chart(ended, A_DAY, STEP_OF_DAY, totals.now),
+        hour=_chart(ended, AN_HOUR, A_MINUTE, totals.now),
         lines=[_line(schedule, totals.now) for schedule in due[:SCHEDULES_SHOWN]],
         more_lines=len(due) > SCHEDULES_SHOWN,
         queues=deepest,
@@ -94,11 +93,14 @@ def _absent(alive: Sequence[Any]) -> list[str]:
     return [kind for kind in ("scheduler", "worker") if kind not in kinds]
 
 
-def _chart(tallies: Sequence[Tally], steps: int, step_seconds: int, now: datetime) -> Chart:
+def _chart(tallies: Sequence[Tally], seconds: int, step_seconds: int, now: datetime) -> Chart:
+    """Columns of so many seconds each, made of what ended in each minute."""
+    steps = seconds // step_seconds
     columns = [{"good": 0, "bad": 0} for _ in range(steps)]
     for tally in tallies:
-        if 0 <= tally.age < steps:
-            column = columns[steps - 1 - tally.age]
+        age = tally.age * A_MINUTE // step_seconds
+        if 0 <= age < steps:
+            column = columns[steps - 1 - age]
             column["good"] += tally.good
             column["bad"] += tally.bad
     begins = [now - timedelta(seconds=step_seconds * (steps - number)) for number in range(steps)]
