@@ -1,6 +1,6 @@
 """The one door for JSON: every body and query is read, bounded, parsed and validated here."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NoReturn
 
 import gevent
@@ -25,7 +25,7 @@ def read_body() -> bytes:
     limit: int = current_app.config["MAX_BODY_BYTES"]
     if request.content_length is not None and request.content_length > limit:
         raise BodyTooLarge(f"the body is larger than {limit} bytes")
-    body = _read_in_time(limit + 1)
+    body = read_in_time(lambda: _read_at_most(limit + 1))
     if len(body) > limit:
         raise BodyTooLarge(f"the body is larger than {limit} bytes")
     if request.content_length is not None and len(body) < request.content_length:
@@ -34,12 +34,13 @@ def read_body() -> bytes:
     return body
 
 
-def _read_in_time(limit: int) -> bytes:
+def read_in_time(read: Callable[[], bytes]) -> bytes:
+    """What is read of a body, if that does not take too long; raises BodyTooSlow."""
     if "gunicorn.socket" not in request.environ:  # another server, such as a test's, whose clients are not on a network
-        return _read_at_most(limit)
+        return read()
     too_slow = BodyTooSlow(f"the body has not come within {READING_SECONDS:g} seconds")
     with gevent.Timeout(READING_SECONDS, too_slow):
-        return _read_at_most(limit)
+        return read()
 
 
 def _read_at_most(limit: int) -> bytes:

@@ -5,6 +5,7 @@ import sys
 
 from api.store import keys
 from shared.database import Database
+from shared.errors import DatabaseUnavailable
 from shared.settings import settings_of_process
 
 
@@ -25,7 +26,10 @@ def main() -> None:
     if not 1 <= len(name) <= 200:
         parser.error("--name must be 1 to 200 characters")
     database = Database(settings_of_process().database_url, size=1, name="keys")
-    sys.stdout.write(create_key(database, name) + "\n")
+    try:
+        sys.stdout.write(create_key(database, name) + "\n")
+    except DatabaseUnavailable as error:
+        raise SystemExit(f"roundsman: the database is out of reach: {error}") from None
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import sys
 
 from scheduler.chores import Done
 from shared.database import Cursor, Database, only_row
+from shared.errors import DatabaseUnavailable
 from shared.logs import configure_logs
 from shared.settings import Settings, settings_of_process
 
@@ -162,7 +163,10 @@ def connect(settings: Settings) -> Database:
 def main() -> None:
     settings = settings_of_process()
     configure_logs("prune", settings.log_format, settings.log_level)
-    deleted = prune(connect(settings), days=settings.retention_days)
+    try:
+        deleted = prune(connect(settings), days=settings.retention_days)
+    except DatabaseUnavailable as error:
+        raise SystemExit(f"roundsman: the database is out of reach: {error}") from None
     sys.stdout.write("pruned: " + ", ".join(f"{count} {name}" for name, count in deleted.items()) + "\n")
 
 

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from api.auth import public
 from api.dashboard import sessions
 from api.errors import Problem
+from api.json_body import read_in_time
 from api.services import services
 from api.store import logins
 
@@ -54,6 +55,8 @@ def _at(rule: str, method: str) -> Callable[[View], View]:
 def _know_who_looks() -> AnyResponse | None:
     request.max_content_length = request.max_form_memory_size = services().settings.max_body_bytes
     request.max_form_parts = FORM_PARTS
+    if request.method == "POST":
+        read_in_time(lambda: request.get_data(parse_form_data=False))  # kept: the form is read from it
     g.session = sessions.read()
     if g.session.key_id is not None:
         with services().database.reading() as cursor:

@@ -1,6 +1,9 @@
 """The API as a process: what only shows behind the real server."""
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -10,7 +13,7 @@ import psycopg2
 import pytest
 import requests
 
-from tests.processes import RunningApi, wait_until
+from tests.processes import ROOT, RunningApi, wait_until
 
 BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
@@ -107,3 +110,16 @@ def _count(database_url: str) -> int:
 def _pending(api: RunningApi, checklist: dict[str, int]) -> list[dict[str, str]]:
     path = f"/runs?checklist_id={checklist['id']}&state=pending&limit=200"
     return list(api.call("GET", path).json()["data"])
+
+
+@pytest.mark.parametrize("command", [("api.keys", "create"), ("scheduler.retention",)])
+def test_a_command_that_does_not_reach_the_database_says_so_in_a_sentence(
+    command: tuple[str, ...], environment: dict[str, str]
+) -> None:
+    away = {**os.environ, **environment, "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
+    ended = subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, env=away, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("roundsman: the database is out of reach: ")
+    assert "Traceback" not in ended.stderr

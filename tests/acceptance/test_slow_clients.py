@@ -67,6 +67,13 @@ def test_a_body_that_does_not_come_is_waited_for_only_so_long(
     assert f"the body has not come within {PATIENCE_SECONDS:g} seconds".encode() in answer
 
 
+def test_a_form_that_does_not_come_is_waited_for_only_so_long(impatient: RunningApi) -> None:
+    with connected(impatient) as client:
+        headers = f"Content-Type: application/x-www-form-urlencoded\r\n{UNSENT}"
+        client.sendall(request(impatient, "POST", "/ui/login", headers) + b"key=")
+        assert whole_answer(client).startswith(b"HTTP/1.1 408 ")
+
+
 def test_a_body_that_trickles_in_has_no_longer_than_one_that_does_not_come(impatient: RunningApi) -> None:
     is_over = threading.Event()
     with connected(impatient) as client:

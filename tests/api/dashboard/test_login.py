@@ -133,3 +133,9 @@ def test_a_theme_stays_chosen(browser: Browser) -> None:
     assert browser.get("/ui").one("html").attributes["data-theme"] == "dark"
     browser.post("/ui/theme", theme=HOSTILE)
     assert browser.get("/ui").one("html").attributes["data-theme"] == "dark"
+
+
+def test_a_form_that_is_too_large_is_refused_on_a_page(browser: Browser) -> None:
+    refused = browser.post("/ui/theme", theme="x" * 1_100_000)
+    assert refused.status == 413
+    assert refused.one("h1").text
