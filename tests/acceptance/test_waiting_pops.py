@@ -156,6 +156,7 @@ def test_a_delayed_task_reaches_who_waits_when_it_is_due(api: RunningApi, queue:
 
 def test_who_has_hung_up_gets_nothing_and_the_next_does(api: RunningApi, queue: str) -> None:
     with WaitingClient(api, queue) as client:
+        wait_until(lambda: waiting(api) == 1, "it is the first in line")
         for gone in [WaitingClient(api, queue) for _ in range(5)]:
             gone.close()
         with WaitingClient(api, queue) as last:

@@ -20,7 +20,10 @@ def target() -> Iterator[Target]:
 
 
 @pytest.fixture(scope="module")
-def service(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApi]:
+def service(
+    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory, target: Target
+) -> Iterator[RunningApi]:
+    """With somebody to call; `target` ends after it, so that no call of its worker meets the end of that."""
     with whole_service(environment, tmp_path_factory.mktemp("service")) as running:
         yield running
 
