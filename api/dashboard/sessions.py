@@ -83,7 +83,7 @@ def form_token() -> str:
 
 
 def is_own(session: Session, token: str) -> bool:
-    return hmac.compare_digest(_token(session), token)
+    return hmac.compare_digest(_token(session).encode(), token.encode())
 
 
 def _token(session: Session) -> str:

@@ -85,7 +85,8 @@ def test_over_tls_the_cookie_stays_there(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "headers"), [({}, {}), ({"csrf": "0" * 32}, {}), ({"csrf": "own"}, {"Sec-Fetch-Site": "cross-site"})]
+    ("fields", "headers"),
+    [({}, {}), ({"csrf": "0" * 32}, {}), ({"csrf": "é"}, {}), ({"csrf": "own"}, {"Sec-Fetch-Site": "cross-site"})],
 )
 def test_a_form_that_is_not_ours_does_nothing(
     browser: Browser, fields: dict[str, str], headers: dict[str, str]
